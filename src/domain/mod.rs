@@ -1,0 +1,8 @@
+//! What the operator decides, as plain data: no client, no clock, no randomness, no custom resource.
+//!
+//! Everything that could differ between two runs (time, ids, passwords, replies) comes in as an argument, so each rule
+//! here is a table in a test.
+
+pub mod entity;
+pub mod key;
+pub mod policy;

@@ -1,0 +1,3 @@
+//! The `org-operator` program.
+
+fn main() {}
