@@ -7,4 +7,5 @@
 //! domain <- keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
 //! ```
 
+pub mod api;
 pub mod domain;
