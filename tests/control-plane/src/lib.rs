@@ -1,1 +1,17 @@
 //! A real Kubernetes control plane (etcd, kube-apiserver, kube-controller-manager) for the tests and the demo.
+//!
+//! A test asks for [`ControlPlane::shared`] and separates itself from the others by namespace. The plane's programs run
+//! under a supervisor process (`control-plane up`) that ends when the test process does, however that ends.
+//!
+//! Linux only: children that die with their parent are the Linux kernel's.
+
+mod certificates;
+mod child;
+pub mod cli;
+mod interrupt;
+mod kubeconfig;
+mod plane;
+mod programs;
+mod progress;
+mod supervisor;
+mod toolchain;

@@ -1,0 +1,414 @@
+//! Building the programs from their Go modules, once for all clones.
+//!
+//! The result lies in a directory named after the pins and the flags. Each program is built under another name and
+//! renamed when it is whole, so that an interrupted build is never taken for one, and a lock keeps two builds apart.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::child;
+use crate::interrupt::Interrupt;
+use crate::programs::{ASSETS, Source};
+use crate::progress::{Step, say};
+
+/// How often a build in progress is looked at.
+const LOOK: Duration = Duration::from_millis(200);
+/// How many of a failed command's last lines its error shows.
+const TAIL_LINES: usize = 30;
+
+/// What is built, and how.
+#[derive(Clone, Debug)]
+pub(crate) struct Pins {
+    go_mod: &'static str,
+    go_sum: &'static str,
+}
+
+impl Pins {
+    /// The pins that this program was compiled with.
+    pub(crate) fn embedded() -> Self {
+        Self {
+            go_mod: include_str!("../programs/go.mod"),
+            go_sum: include_str!("../programs/go.sum"),
+        }
+    }
+
+    /// The version of Kubernetes, such as `v1.37.2`.
+    pub(crate) fn kubernetes_version(&self) -> &'static str {
+        let version = |line: &'static str| {
+            let mut words = line.split_whitespace();
+            (words.next() == Some("k8s.io/kubernetes"))
+                .then(|| words.next())
+                .flatten()
+        };
+        self.go_mod.lines().find_map(version).unwrap_or("v0.0.0")
+    }
+
+    /// The flags of `go build`. The version goes in by the linker, as in a release of Kubernetes: without it the API
+    /// server would call itself v0.0.0, and refuse what depends on its version.
+    fn flags(&self) -> [String; 5] {
+        let version = self.kubernetes_version();
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
+        let package = "k8s.io/component-base/version";
+        [
+            "-trimpath".to_owned(),
+            "-buildvcs=false".to_owned(),
+            "-mod=readonly".to_owned(),
+            "-ldflags".to_owned(),
+            format!(
+                "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
+            ),
+        ]
+    }
+
+    /// The name of the directory that a build of these pins lies in: 16 hexadecimal digits.
+    pub(crate) fn key(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.go_mod);
+        hash.update(self.go_sum);
+        for flag in self.flags() {
+            hash.update(flag);
+        }
+        hash.update(std::env::consts::ARCH);
+        hash.finalize()
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect()
+    }
+}
+
+/// Why a build did not come to an end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BuildError {
+    /// There is no Go.
+    #[error(
+        "the control plane is built with Go, and there is no `go` on the PATH: install it (https://go.dev/dl/, or \
+         `apt-get install golang-go`; 1.21 or newer fetches the version that it needs by itself), or set {ASSETS} to a \
+         directory with etcd, kube-apiserver and kubectl"
+    )]
+    NoGo,
+    /// Go could not be started.
+    #[error("`go` cannot be started")]
+    Go(#[source] io::Error),
+    /// Go refused.
+    #[error("`go {command}` failed for {name} with {status}; its last lines:\n{tail}")]
+    Failed {
+        /// The subcommand.
+        command: &'static str,
+        /// The program that it was for.
+        name: &'static str,
+        /// How it ended.
+        status: String,
+        /// The end of what it said.
+        tail: String,
+    },
+    /// The cache cannot be written.
+    #[error("{} cannot be written", path.display())]
+    Cache {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Somebody asked to stop.
+    #[error("stopped while the control plane was being built")]
+    Interrupted,
+}
+
+/// Builds those of `sources` that are not in `directory` yet.
+pub(crate) fn build(
+    pins: &Pins,
+    sources: &[Source],
+    directory: &Path,
+    interrupt: &Interrupt,
+) -> Result<(), BuildError> {
+    let missing = || -> Vec<Source> {
+        sources
+            .iter()
+            .copied()
+            .filter(|source| !directory.join(source.name).is_file())
+            .collect()
+    };
+    if missing().is_empty() {
+        return Ok(());
+    }
+    let modules = directory.join("modules");
+    fs::create_dir_all(&modules).map_err(cache_error(&modules))?;
+    let _lock = lock(&directory.join("lock"), interrupt)?;
+    // Whoever had the lock may have built them.
+    let missing = missing();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for (name, text) in [("go.mod", pins.go_mod), ("go.sum", pins.go_sum)] {
+        let path = modules.join(name);
+        fs::write(&path, text).map_err(cache_error(&path))?;
+    }
+    say(&format!(
+        "building Kubernetes {} from its Go modules into {} (once; about ten minutes on two cores)",
+        pins.kubernetes_version(),
+        directory.display()
+    ));
+    for (index, source) in missing.iter().enumerate() {
+        let title = format!("{} ({} of {})", source.name, index + 1, missing.len());
+        let partial = directory.join(format!(".{}.partial", source.name));
+        build_one(pins, *source, &title, &modules, &partial, interrupt)?;
+        let whole = directory.join(source.name);
+        fs::rename(&partial, &whole).map_err(cache_error(&whole))?;
+    }
+    Ok(())
+}
+
+fn build_one(
+    pins: &Pins,
+    source: Source,
+    title: &str,
+    modules: &Path,
+    output: &Path,
+    interrupt: &Interrupt,
+) -> Result<(), BuildError> {
+    // The first step downloads what the second one compiles, and counts it.
+    let mut step = Step::begin(format!("{title}, modules"), None);
+    let mut list = go("list", modules)?;
+    list.args([
+        "-mod=readonly",
+        "-deps",
+        "-f",
+        "{{.ImportPath}}",
+        source.package,
+    ]);
+    let mut downloads = 0;
+    let packages = run(list, "list", source.name, interrupt, &mut |line| {
+        if let Some(module) = line.strip_prefix("go: downloading ") {
+            downloads += 1;
+            step.at(downloads, &format!("downloaded; now {module}"));
+        } else {
+            step.at(downloads, "downloaded");
+        }
+    })?;
+    let total = packages.lines().count();
+    step.end(&format!(
+        "{downloads} downloaded, {total} packages to compile at most"
+    ));
+
+    let mut step = Step::begin(format!("{title}, compiling"), u64::try_from(total).ok());
+    let mut compile = go("build", modules)?;
+    compile
+        .arg("-v")
+        .args(pins.flags())
+        .arg("-o")
+        .arg(output)
+        .arg(source.package);
+    let mut compiled = 0;
+    run(compile, "build", source.name, interrupt, &mut |line| {
+        if !line.is_empty() && !line.contains(char::is_whitespace) {
+            compiled += 1;
+        }
+        // The package of the program itself comes last, then the linker has the word.
+        let what = if line == source.package {
+            "packages compiled; linking"
+        } else {
+            "packages compiled"
+        };
+        if !line.is_empty() || compiled > 0 {
+            step.at(compiled, what);
+        }
+    })?;
+    step.end(&format!(
+        "done, {compiled} packages compiled, the others came from Go's cache"
+    ));
+    Ok(())
+}
+
+/// `go` with a clean environment: what a user has set for other builds must not change this one.
+fn go(subcommand: &str, modules: &Path) -> Result<Command, BuildError> {
+    match Command::new("go")
+        .arg("version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+    {
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BuildError::NoGo),
+        Err(error) => return Err(BuildError::Go(error)),
+    }
+    let mut command = child::command(Path::new("go"));
+    command.arg(subcommand).current_dir(modules).envs([
+        ("CGO_ENABLED", "0"),
+        ("GOFLAGS", ""),
+        ("GOWORK", "off"),
+        ("GO111MODULE", "on"),
+    ]);
+    for variable in ["GOOS", "GOARCH", "GOEXPERIMENT"] {
+        command.env_remove(variable);
+    }
+    Ok(command)
+}
+
+/// Runs `go`, shows each line of its standard error to `watch` (and an empty one now and then), and returns its standard
+/// output.
+fn run(
+    mut command: Command,
+    subcommand: &'static str,
+    name: &'static str,
+    interrupt: &Interrupt,
+    watch: &mut dyn FnMut(&str),
+) -> Result<String, BuildError> {
+    let mut go = command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(BuildError::Go)?;
+    let output = go.stdout.take().map(|mut output| {
+        thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).map(|_| text)
+        })
+    });
+    let errors = go.stderr.take().map(lines);
+    let mut tail: Vec<String> = Vec::new();
+    let mut take = |tail: &mut Vec<String>, patience: Duration| {
+        watch("");
+        while let Some(line) = errors
+            .as_ref()
+            .and_then(|lines| lines.recv_timeout(patience).ok())
+        {
+            watch(&line);
+            tail.push(line);
+            if tail.len() > TAIL_LINES {
+                tail.remove(0);
+            }
+        }
+    };
+    let status = loop {
+        if interrupt.wait(LOOK) {
+            child::kill_group(&mut go);
+            return Err(BuildError::Interrupted);
+        }
+        take(&mut tail, Duration::ZERO);
+        if let Some(status) = go.try_wait().map_err(BuildError::Go)? {
+            break status;
+        }
+    };
+    let output = output
+        .and_then(|reader| reader.join().ok())
+        .transpose()
+        .map_err(BuildError::Go)?
+        .unwrap_or_default();
+    // The last lines may still be on their way.
+    take(&mut tail, LOOK);
+    if status.success() {
+        Ok(output)
+    } else {
+        let status = child::describe(status);
+        Err(BuildError::Failed {
+            command: subcommand,
+            name,
+            status,
+            tail: tail.join("\n"),
+        })
+    }
+}
+
+/// The lines of a pipe, read as they come.
+fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Takes the lock of a build directory, waiting for whoever has it.
+fn lock(path: &Path, interrupt: &Interrupt) -> Result<File, BuildError> {
+    let file = File::create(path).map_err(cache_error(path))?;
+    let mut waiting = None;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => {
+                return Err(BuildError::Cache {
+                    path: path.to_owned(),
+                    source,
+                });
+            }
+            Err(TryLockError::WouldBlock) => waiting
+                .get_or_insert_with(|| {
+                    Step::begin(
+                        format!("waiting for another build to give up {}", path.display()),
+                        None,
+                    )
+                })
+                .at(0, "so far"),
+        }
+        if interrupt.wait(LOOK) {
+            return Err(BuildError::Interrupted);
+        }
+    }
+}
+
+fn cache_error(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
+    let path = path.to_owned();
+    move |source| BuildError::Cache { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_comes_from_the_pins() {
+        let pins = Pins {
+            go_mod: "module m\n\nrequire (\n\tk8s.io/kubernetes v1.40.3\n)\n",
+            go_sum: "",
+        };
+        assert_eq!(pins.kubernetes_version(), "v1.40.3");
+        let [.., linker] = pins.flags();
+        assert!(linker.ends_with(
+            "gitVersion=v1.40.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=40"
+        ));
+    }
+
+    #[test]
+    fn other_pins_have_another_key() {
+        let pins = Pins {
+            go_mod: "k8s.io/kubernetes v1.40.3",
+            go_sum: "a",
+        };
+        let other = Pins {
+            go_mod: "k8s.io/kubernetes v1.40.3",
+            go_sum: "b",
+        };
+        assert_eq!(pins.key().len(), 16);
+        assert_eq!(pins.key(), pins.clone().key());
+        assert_ne!(pins.key(), other.key());
+    }
+
+    #[test]
+    fn what_is_built_already_needs_no_go() {
+        let directory = tempfile::tempdir().unwrap();
+        let source = Source {
+            name: "etcd",
+            package: "example.com/etcd",
+            in_assets: true,
+        };
+        fs::write(directory.path().join("etcd"), "").unwrap();
+        let interrupt = Interrupt::on_signals().unwrap();
+        build(&Pins::embedded(), &[source], directory.path(), &interrupt).unwrap();
+        // Not even the lock was taken.
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+}
