@@ -7,7 +7,6 @@
 // KubeSchema copies each struct, `pub` included, into a function of its own, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
 
-mod annotation;
 mod condition;
 mod definition;
 mod organization;
@@ -17,7 +16,9 @@ mod shared;
 mod token;
 mod user;
 
-pub use annotation::*;
+pub use crate::domain::annotation;
+pub use crate::domain::annotation::*;
+pub use crate::domain::capability::Support;
 pub use condition::{ObjectStatus, READY};
 pub use definition::{crd_files, crds, crds_yaml};
 pub use organization::*;

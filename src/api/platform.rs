@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretKeyRef, condition, rule};
+use super::{SecretKeyRef, Support, condition, rule};
 
 const OTHER_PLATFORM: &str = "make another Platform";
 
@@ -377,17 +377,6 @@ pub struct CapabilityStatus {
     pub name: String,
     /// `Unknown` until the first try where only trying tells.
     pub support: Support,
-}
-
-/// Whether a platform can do a thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Support {
-    /// It can.
-    Supported,
-    /// It cannot.
-    Unsupported,
-    /// Only trying tells, and nobody has tried.
-    Unknown,
 }
 
 /// How many organisations were deleted since when; written before each deletion is sent.
