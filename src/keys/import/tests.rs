@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use pkcs8::EncryptedPrivateKeyInfo;
 use pkcs8::der::Encode as _;
 use pkcs8::pkcs5::pbes2::{EncryptionScheme, Kdf, Parameters, Pbkdf2Params, ScryptParams};
+use proptest::prelude::*;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 
 use super::*;
@@ -14,7 +15,7 @@ use crate::keys::{encode, generate, passphrase};
 
 const PASSPHRASE: &str = "Kestrel7 Marble4";
 
-/// What the library's own `rsa` cannot: a file as PEM from any bytes.
+/// Any bytes as PEM, on one long line.
 fn pem(label: &str, der: &[u8]) -> String {
     use base64::Engine as _;
     let body = base64::engine::general_purpose::STANDARD.encode(der);
@@ -221,7 +222,7 @@ fn line_ends_after_the_passphrase_and_around_the_key_do_not_matter() {
         assert_eq!(import_text(&text, Some(&passphrase)), Ok(expected.clone()));
     }
     let carriage_returns = text.replace('\n', "\r\n");
-    let indented = format!("Key for ACME\n{}", text.replace("\n", "\n    "));
+    let indented = format!("Key for ACME\n{}", text.replace('\n', "\n    "));
     for variant in [
         carriage_returns,
         indented,
@@ -718,4 +719,126 @@ fn encryption_that_is_not_offered_is_told_from_damage() {
     }
     let cut = super::tests::pem("ENCRYPTED PRIVATE KEY", &der);
     assert_eq!(import_text(&cut, Some("any")), Err(ImportError::Damaged));
+}
+
+/// One file of each form that is parsed, as label and DER.
+fn specimens() -> Vec<(&'static str, Vec<u8>)> {
+    let shop = workshop();
+    let to = ["-in", "plain.pem", "-passout", "file:passphrase", "-out"];
+    shop.run(
+        "openssl",
+        &[&["pkcs8", "-topk8", "-nocrypt"], &to[..], &["pkcs8.pem"]].concat(),
+    );
+    shop.run(
+        "openssl",
+        &[&["pkcs8", "-topk8", "-iter", "1"], &to[..], &["pbkdf2.pem"]].concat(),
+    );
+    shop.run(
+        "openssl",
+        &[
+            &["pkcs8", "-topk8", "-v2", "des3", "-iter", "1"],
+            &to[..],
+            &["des3.pem"],
+        ]
+        .concat(),
+    );
+    shop.run(
+        "openssl",
+        &[
+            &["pkcs8", "-topk8", "-scrypt", "-scrypt_N", "2"],
+            &to[..],
+            &["scrypt.pem"],
+        ]
+        .concat(),
+    );
+    shop.run(
+        "ssh-keygen",
+        &[
+            "-q",
+            "-t",
+            "rsa",
+            "-b",
+            "2048",
+            "-N",
+            "",
+            "-f",
+            "openssh.pem",
+        ],
+    );
+    [
+        ("RSA PRIVATE KEY", "plain.pem"),
+        ("PRIVATE KEY", "pkcs8.pem"),
+        ("ENCRYPTED PRIVATE KEY", "pbkdf2.pem"),
+        ("ENCRYPTED PRIVATE KEY", "des3.pem"),
+        ("ENCRYPTED PRIVATE KEY", "scrypt.pem"),
+        ("OPENSSH PRIVATE KEY", "openssh.pem"),
+    ]
+    .map(|(label, name)| {
+        let text = shop.read(name);
+        let block = pem::blocks(&text).next().unwrap();
+        assert_eq!(block.label, label, "{name}");
+        (label, block.decode().unwrap().to_vec())
+    })
+    .into()
+}
+
+/// A file with some bytes changed, or cut, is refused or (where the change touches nothing that counts, such as a salt
+/// of a file that stays closed) read; it never ends the program.
+#[test]
+fn spoilt_files_are_answered_whatever_is_wrong_with_them() {
+    let specimens = specimens();
+    // Most of what can go wrong is in the frame, which lies in the first bytes.
+    let place = prop_oneof![0..64_usize, 0..2000_usize];
+    let changes = prop::collection::vec((place, any::<u8>()), 1..4);
+    let cases = (0..specimens.len(), changes, prop::option::of(0..2000_usize));
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 600,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
+    runner
+        .run(&cases, |(specimen, changes, cut)| {
+            let (label, whole) = &specimens[specimen];
+            let mut der = whole.clone();
+            for (place, value) in changes {
+                let place = place % der.len();
+                der[place] = value;
+            }
+            der.truncate(cut.unwrap_or(usize::MAX));
+            let answer = import_text(&pem(label, &der), Some(PASSPHRASE));
+            prop_assert!(
+                answer.is_err() || der == *whole || *label != "RSA PRIVATE KEY",
+                "{answer:?}"
+            );
+            Ok(())
+        })
+        .unwrap();
+}
+
+#[test]
+fn messages_are_one_line_and_say_what_to_do() {
+    for error in [
+        ImportError::FileTooLarge,
+        ImportError::NotPem,
+        ImportError::NoPrivateKey,
+        ImportError::OpenSshFormat,
+        ImportError::NotRsa,
+        ImportError::PassphraseMissing,
+        ImportError::WrongPassphrase,
+        ImportError::UnsupportedEncryption,
+        ImportError::TooCostly,
+        ImportError::Damaged,
+        ImportError::UnsupportedKey,
+        ImportError::Inconsistent,
+        ImportError::PublicKeyDiffers,
+        ImportError::PublicKeyUnreadable,
+        ImportError::TooShort { bits: 1024 },
+        ImportError::TooLong { bits: 20_000 },
+    ] {
+        let message = error.to_string();
+        assert!(
+            message.contains(": ") && !message.contains('\n') && !message.contains("  "),
+            "{message}"
+        );
+    }
 }

@@ -121,9 +121,9 @@ async fn two_are_made_ahead_once_the_first_was_asked_for() {
 #[tokio::test]
 async fn every_key_is_handed_out_once_and_the_bound_on_threads_holds() {
     let (pool, factory, hand) = pool(3);
-    let takes = (0..100).map(|n| pool.take([Rsa2048, Rsa3072, Rsa4096][n % 3]));
+    let orders = (0..100).map(|n| pool.take([Rsa2048, Rsa3072, Rsa4096][n % 3]));
     allow(&hand, 200);
-    let taken: BTreeSet<usize> = join_all(takes)
+    let taken: BTreeSet<usize> = join_all(orders)
         .await
         .into_iter()
         .map(|key| number(&key.unwrap()))
