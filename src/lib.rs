@@ -11,3 +11,4 @@ pub mod api;
 pub mod domain;
 pub mod keys;
 pub mod embedded;
+pub mod telemetry;
