@@ -4,4 +4,4 @@ mod logs;
 mod metrics;
 
 pub use logs::{LogFormat, TelemetryError, init};
-pub use metrics::{CONTENT_TYPE, Metrics, ReconcileResult, SecretWrite};
+pub use metrics::{CONTENT_TYPE, Metrics, SecretWrite};

@@ -4,6 +4,7 @@
 //! the runtime waits for those when it ends, and a key takes seconds.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -45,7 +46,7 @@ struct State {
 struct Shelf {
     /// Whether keys are made ahead: since the first was asked for, and not after a failure until the next is.
     stocked: bool,
-    ready: Vec<PrivateKey>,
+    ready: VecDeque<PrivateKey>,
     in_making: usize,
 }
 
@@ -85,7 +86,7 @@ impl KeyPool {
             let mut state = self.shared.lock();
             let of_size = state.shelves.entry(size).or_default();
             of_size.stocked = true;
-            let ready = of_size.ready.pop();
+            let ready = of_size.ready.pop_front();
             if ready.is_none() {
                 state.waiting.push_back(Waiter { size, sender });
             }
@@ -112,6 +113,14 @@ impl KeyPool {
             .shelves
             .get(&size)
             .map_or(0, |shelf| shelf.ready.len())
+    }
+}
+
+impl fmt::Debug for KeyPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPool")
+            .field("workers", &self.shared.workers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -192,7 +201,7 @@ impl State {
         if let Some(Ok(key)) = self.offer(size, made)
             && !self.closed
         {
-            self.shelves.entry(size).or_default().ready.push(key);
+            self.shelves.entry(size).or_default().ready.push_back(key);
         }
     }
 

@@ -16,32 +16,6 @@ use crate::domain::entity::Kind;
 /// The media type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// How one pass over an object ended (label `result`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ReconcileResult {
-    /// Nothing is left to do: the object is Ready, or gone.
-    Settled,
-    /// Steps are under way, or something that is needed is not there yet.
-    Waiting,
-    /// No retry heals it: somebody has to change something.
-    Stalled,
-    /// It failed and is tried again.
-    Failed,
-}
-
-impl ReconcileResult {
-    const ALL: [Self; 4] = [Self::Settled, Self::Waiting, Self::Stalled, Self::Failed];
-
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Settled => "settled",
-            Self::Waiting => "waiting",
-            Self::Stalled => "stalled",
-            Self::Failed => "failed",
-        }
-    }
-}
-
 /// What became of writing a Secret (label `result`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SecretWrite {
@@ -168,15 +142,6 @@ impl Metrics {
             secret_writes: Family::default(),
             key_pool_size: Gauge::default(),
         };
-        for kind in [Kind::Platform, Kind::Organization, Kind::User, Kind::Token] {
-            for result in ReconcileResult::ALL {
-                drop(
-                    metrics
-                        .reconciles
-                        .get_or_create(&of_kind_and_result(kind, result)),
-                );
-            }
-        }
         for result in SecretWrite::ALL {
             drop(metrics.secret_writes.get_or_create(&of_result(result)));
         }
@@ -237,11 +202,13 @@ impl Metrics {
         self
     }
 
-    /// One pass over an object ended.
-    pub fn reconciled(&self, kind: Kind, result: ReconcileResult, took: Duration) {
-        self.reconciles
-            .get_or_create(&of_kind_and_result(kind, result))
-            .inc();
+    /// One pass over an object ended; the result is a word of the code, such as `success`.
+    pub fn reconciled(&self, kind: Kind, result: &'static str, took: Duration) {
+        let of_result = OfKindAndResult {
+            kind: Word(kind.as_str()),
+            result: Word(result),
+        };
+        self.reconciles.get_or_create(&of_result).inc();
         self.reconcile_durations
             .get_or_create(&of_kind(kind))
             .observe(took.as_secs_f64());
@@ -324,13 +291,6 @@ fn of_kind(kind: Kind) -> OfKind {
     }
 }
 
-fn of_kind_and_result(kind: Kind, result: ReconcileResult) -> OfKindAndResult {
-    OfKindAndResult {
-        kind: Word(kind.as_str()),
-        result: Word(result.as_str()),
-    }
-}
-
 fn of_result(result: SecretWrite) -> OfResult {
     OfResult {
         result: Word(result.as_str()),
@@ -344,112 +304,4 @@ fn of_platform(platform: &str) -> OfPlatform {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn line<'a>(page: &'a str, start: &str) -> Option<&'a str> {
-        page.lines().find(|line| line.starts_with(start))
-    }
-
-    fn has(metrics: &Metrics, expected: &[&str]) {
-        let page = metrics.encode();
-        for wanted in expected {
-            assert!(
-                page.lines().any(|line| line == *wanted),
-                "{wanted} is missing in\n{page}"
-            );
-        }
-    }
-
-    #[test]
-    fn every_family_is_there_under_its_name() {
-        let metrics = Metrics::new();
-        metrics.reconciled(
-            Kind::User,
-            ReconcileResult::Settled,
-            Duration::from_millis(30),
-        );
-        metrics.reconciled(
-            Kind::User,
-            ReconcileResult::Settled,
-            Duration::from_millis(30),
-        );
-        metrics.became_ready(Kind::Token, Duration::from_secs(2));
-        metrics.platform_request("acme/edge", "create_user", "ok", Duration::from_millis(7));
-        metrics.platform_request(
-            "acme/edge",
-            "create_user",
-            "timed_out",
-            Duration::from_secs(5),
-        );
-        metrics.platform_up("acme/edge", true);
-        metrics.secret_write(SecretWrite::Conflict);
-        metrics.key_pool_size(2);
-        let version = env!("CARGO_PKG_VERSION");
-        has(
-            &metrics,
-            &[
-                r#"org_operator_reconcile_total{kind="User",result="settled"} 2"#,
-                r#"org_operator_reconcile_duration_seconds_bucket{le="0.025",kind="User"} 0"#,
-                r#"org_operator_reconcile_duration_seconds_bucket{le="0.05",kind="User"} 2"#,
-                r#"org_operator_reconcile_duration_seconds_count{kind="User"} 2"#,
-                r#"org_operator_time_to_ready_seconds_sum{kind="Token"} 2.0"#,
-                r#"org_operator_platform_requests_total{platform="acme/edge",operation="create_user",outcome="ok"} 1"#,
-                r#"org_operator_platform_requests_total{platform="acme/edge",operation="create_user",outcome="timed_out"} 1"#,
-                r#"org_operator_platform_request_duration_seconds_count{platform="acme/edge",operation="create_user"} 2"#,
-                r#"org_operator_platform_up{platform="acme/edge"} 1"#,
-                r#"org_operator_secret_writes_total{result="conflict"} 1"#,
-                "org_operator_key_pool_size 2",
-                &format!(r#"org_operator_build_info{{version="{version}"}} 1"#),
-                "# EOF",
-            ],
-        );
-    }
-
-    #[test]
-    fn known_series_start_at_zero() {
-        let metrics = Metrics::new();
-        has(
-            &metrics,
-            &[
-                r#"org_operator_reconcile_total{kind="Organization",result="failed"} 0"#,
-                r#"org_operator_secret_writes_total{result="created"} 0"#,
-                "org_operator_key_pool_size 0",
-            ],
-        );
-        let page = metrics.encode();
-        assert_eq!(
-            page.lines()
-                .filter(|line| line.starts_with("org_operator_reconcile_total{"))
-                .count(),
-            16
-        );
-    }
-
-    #[test]
-    fn a_platform_goes_down_and_up_and_away() {
-        let metrics = Metrics::new();
-        metrics.platform_up("acme/edge", false);
-        has(
-            &metrics,
-            &[r#"org_operator_platform_up{platform="acme/edge"} 0"#],
-        );
-        metrics.platform_up("acme/edge", true);
-        has(
-            &metrics,
-            &[r#"org_operator_platform_up{platform="acme/edge"} 1"#],
-        );
-        metrics.platform_gone("acme/edge");
-        assert_eq!(line(&metrics.encode(), "org_operator_platform_up{"), None);
-    }
-
-    #[test]
-    fn names_that_need_escaping_stay_one_label() {
-        let metrics = Metrics::new();
-        metrics.platform_up("a\"b\\c\nd/x", true);
-        has(
-            &metrics,
-            &[r#"org_operator_platform_up{platform="a\"b\\c\nd/x"} 1"#],
-        );
-    }
-}
+mod tests;

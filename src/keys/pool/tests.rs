@@ -193,7 +193,7 @@ async fn a_wait_dropped_after_its_key_was_sent_gives_it_back() {
         );
     }
     assert_eq!(pool.ready(Rsa2048), 3);
-    // It goes to the next who asks, and nothing is made until fewer than two are left.
+    // All three go to those who ask next, the oldest first.
     let keys: BTreeSet<usize> = join_all((0..3).map(|_| pool.take(Rsa2048)))
         .await
         .into_iter()
