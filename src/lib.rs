@@ -9,6 +9,6 @@
 
 pub mod api;
 pub mod domain;
-pub mod keys;
 pub mod embedded;
+pub mod keys;
 pub mod telemetry;
