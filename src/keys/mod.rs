@@ -26,7 +26,7 @@ use zeroize::Zeroizing;
 use crate::domain::key::KeySize;
 
 pub use encode::{EncodedKeyPair, encode};
-pub use import::{ImportError, ImportedKey, MAXIMUM_BITS, MAXIMUM_FILE_BYTES, import};
+pub use import::{ImportError, ImportedKey, MAXIMUM_BITS, MAXIMUM_FILE_BYTES, fingerprint, import};
 pub use pool::KeyPool;
 pub use random::{passphrase, password};
 
