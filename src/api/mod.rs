@@ -14,6 +14,8 @@ mod organization;
 mod platform;
 mod rule;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod token;
 mod user;
 
