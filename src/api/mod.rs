@@ -2,7 +2,7 @@
 //!
 //! The doc comments of specs and statuses are what `kubectl explain` prints, so they address that reader: what a field
 //! means, its default, an example, whether it can change. Rules that one object can break are CEL in the definitions
-//! ([`rule`]); rules across objects are conditions.
+//! (`rule.rs`); rules across objects are conditions.
 
 // KubeSchema copies each struct, `pub` included, into a function of its own, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
@@ -13,6 +13,8 @@ mod organization;
 mod platform;
 mod rule;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod token;
 mod user;
 

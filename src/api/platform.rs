@@ -78,7 +78,7 @@ pub struct PlatformSpec {
     #[serde(default)]
     pub limits: PlatformLimits,
     /// Which namespaces may make objects on this Platform, and what else they may do. Default: this namespace only. May
-    /// change at any time; objects that are there already keep being served until they are deleted.
+    /// change at any time; a grant that is withdrawn deletes nothing and never stops Users and Tokens from being revoked.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
 }
