@@ -24,6 +24,9 @@ const PORTS: usize = 3;
 /// The range of service addresses; nothing routes them here.
 const SERVICES: &str = "10.0.0.0/24";
 
+/// The authority's certificate in the plane's directory.
+pub(crate) const AUTHORITY: &str = "ca.pem";
+
 /// What a plane's owner gets: one line of JSON on the supervisor's standard output.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ready {
@@ -182,7 +185,7 @@ impl Files {
     fn write(dir: &Path) -> Result<Self, StartError> {
         let files = Self {
             certificates: Certificates::generate()?,
-            authority: dir.join("ca.pem"),
+            authority: dir.join(AUTHORITY),
             server_certificate: dir.join("kube-apiserver.pem"),
             server_key: dir.join("kube-apiserver-key.pem"),
             token_key: dir.join("service-account-key.pem"),
@@ -273,7 +276,7 @@ impl Start<'_> {
     fn apiserver(&mut self) -> Result<(), StartError> {
         let mut attempt = 1;
         loop {
-            self.apiserver_on(free_port()?)?;
+            self.apiserver_on(free_port().map_err(StartError::Port)?)?;
             match self.wait_for("kube-apiserver", &["get", "--raw", "/readyz"]) {
                 Err(StartError::Ended {
                     name: "kube-apiserver",
@@ -410,9 +413,6 @@ fn option(flag: &str, path: &Path) -> OsString {
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, StartError> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address
-        .map(|address| address.port())
-        .map_err(StartError::Port)
+pub(crate) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

@@ -207,7 +207,7 @@ fn build_one(
         .arg("-o")
         .arg(output)
         .arg(source.package);
-    let mut compiled = 0;
+    let mut compiled: usize = 0;
     run(compile, "build", source.name, interrupt, &mut |line| {
         if !line.is_empty() && !line.contains(char::is_whitespace) {
             compiled += 1;
@@ -219,7 +219,7 @@ fn build_one(
             "packages compiled"
         };
         if !line.is_empty() || compiled > 0 {
-            step.at(compiled, what);
+            step.at(u64::try_from(compiled).unwrap_or(u64::MAX), what);
         }
     })?;
     step.end(&format!(
