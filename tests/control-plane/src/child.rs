@@ -170,8 +170,8 @@ mod tests {
     fn the_tail_is_the_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
-        std::fs::write(&path, text).unwrap();
+        let lines: Vec<String> = (0..100).map(|line| format!("line {line}")).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
         let tail = tail(&path).unwrap();
         assert!(tail.starts_with("line 80\n"), "{tail}");
         assert!(tail.ends_with("line 99"), "{tail}");

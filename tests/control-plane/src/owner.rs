@@ -126,20 +126,18 @@ impl ControlPlane {
                 .read_line(&mut line)
                 .map_err(failed)?;
         }
-        match serde_json::from_str(&line) {
-            Ok(ready) => Ok(Self {
+        if let Ok(ready) = serde_json::from_str(&line) {
+            return Ok(Self {
                 supervisor,
                 lifeline,
                 ready,
-            }),
-            Err(_) => {
-                drop(lifeline);
-                let status = supervisor.wait().map_err(failed)?;
-                Err(Error::NotStarted {
-                    status: child::describe(status),
-                })
-            }
+            });
         }
+        drop(lifeline);
+        let status = supervisor.wait().map_err(failed)?;
+        Err(Error::NotStarted {
+            status: child::describe(status),
+        })
     }
 
     /// A kubeconfig of a member of `system:masters`.
@@ -298,7 +296,7 @@ fn supervisor() -> Result<&'static Path, Error> {
 fn build_supervisor() -> Result<PathBuf, String> {
     let cargo = env::var_os(CARGO).unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
-        .args(["build", "--quiet", "--workspace", "--bin", "control-plane"])
+        .args(["build", "--workspace", "--bin", "control-plane"])
         .args(["--message-format", "json-render-diagnostics"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null())

@@ -16,7 +16,7 @@ use crate::kubeconfig::{self, Credential};
 use crate::programs::Programs;
 
 /// How long a plane may take to come up. It takes three seconds; the rest is for a machine that is busy compiling.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often another port is tried when somebody took the one that was free a moment ago.

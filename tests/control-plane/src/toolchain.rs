@@ -77,11 +77,9 @@ impl Pins {
             hash.update(flag);
         }
         hash.update(std::env::consts::ARCH);
-        hash.finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        let mut key = format!("{:x}", hash.finalize());
+        key.truncate(16);
+        key
     }
 }
 
