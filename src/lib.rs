@@ -7,4 +7,7 @@
 //! domain <- keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
 //! ```
 
+pub mod api;
 pub mod domain;
+pub mod keys;
+pub mod embedded;

@@ -3,6 +3,11 @@
 //! Everything that could differ between two runs (time, ids, passwords, replies) comes in as an argument, so each rule
 //! here is a table in a test.
 
+pub mod capability;
+pub mod condition;
 pub mod entity;
+pub mod fault;
 pub mod key;
+pub mod naming;
+pub mod plan;
 pub mod policy;

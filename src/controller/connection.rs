@@ -1,0 +1,52 @@
+//! From a Platform resource to its admin API.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::stop::Stop;
+use crate::api::{Platform, PlatformType};
+use crate::domain::condition::Reason;
+use crate::embedded::Directory;
+use crate::platform::{AdminApi, Embedded};
+
+/// Connects to platforms.
+#[async_trait]
+pub trait Connect: Send + Sync {
+    /// The admin API that a Platform describes, bound to its address and credential.
+    async fn connect(&self, platform: &Platform) -> Result<Arc<dyn AdminApi>, Stop>;
+
+    /// The admin API of an object whose Platform resource is gone, where none is needed to reach it.
+    async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>>;
+}
+
+/// The platforms that this operator knows.
+#[derive(Debug)]
+pub struct Platforms {
+    embedded: Arc<Embedded>,
+}
+
+impl Platforms {
+    /// With this directory as the embedded platform.
+    pub fn new(directory: Directory) -> Self {
+        Self { embedded: Arc::new(Embedded::new(directory)) }
+    }
+}
+
+#[async_trait]
+impl Connect for Platforms {
+    async fn connect(&self, platform: &Platform) -> Result<Arc<dyn AdminApi>, Stop> {
+        match platform.spec.platform_type() {
+            Some(PlatformType::Embedded) => Ok(Arc::clone(&self.embedded) as Arc<dyn AdminApi>),
+            Some(other) => Err(Stop::held(
+                Reason::Unsupported,
+                format!("this version of the operator cannot speak to {} yet, only to embedded", other.as_str()),
+            )),
+            None => Err(Stop::held(Reason::InvalidSpec, "give exactly one of embedded, tyk, rockfish and rockit")),
+        }
+    }
+
+    async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>> {
+        (type_ == PlatformType::Embedded && url == self.embedded.url()).then(|| Arc::clone(&self.embedded) as Arc<dyn AdminApi>)
+    }
+}

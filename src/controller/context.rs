@@ -1,0 +1,180 @@
+//! What every pass has at hand.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use kube::runtime::events::{Recorder, Reporter};
+
+use super::backoff::Backoff;
+use super::cache::Cache;
+use super::connection::Connect;
+use super::in_flight::InFlight;
+use super::recent::Recent;
+use crate::api::{Organization, Platform, Token, User};
+use crate::keys::KeyPool;
+use crate::kubernetes::secret::SecretStore;
+use crate::telemetry::Metrics;
+
+/// Where the time comes from.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What the operator was started with.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What the owner marks begin with.
+    pub owner_id: String,
+    /// The Platform of Organizations that name none: namespace and name.
+    pub default_platform: Option<(String, String)>,
+    /// How often a settled object is looked at.
+    pub resync: Duration,
+    /// How long one pass may take.
+    pub deadline: Duration,
+    /// How many objects of a kind are worked on at once.
+    pub concurrency: u16,
+}
+
+/// What every pass has at hand.
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// What the operator was started with.
+    pub settings: Settings,
+    /// Cached Platforms.
+    pub platforms: Kind<Platform>,
+    /// Cached Organizations.
+    pub organizations: Kind<Organization>,
+    /// Cached Users.
+    pub users: Kind<User>,
+    /// Cached Tokens.
+    pub tokens: Kind<Token>,
+    /// Secrets.
+    pub secrets: SecretStore,
+    /// Connections to platforms.
+    pub connect: Arc<dyn Connect>,
+    /// RSA keys.
+    pub keys: KeyPool,
+    /// Calls in flight.
+    pub in_flight: InFlight,
+    /// Delays of objects that do not get on.
+    pub backoff: Backoff,
+    /// Since when a recorded id has been missing on its platform.
+    pub missing: Missing,
+    /// Events.
+    pub recorder: Recorder,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+    /// One at a time puts the finalizer on a Platform.
+    pub holding: tokio::sync::Mutex<()>,
+}
+
+/// One kind's objects: what the watch saw, and what was written since.
+#[derive(Debug)]
+pub struct Kind<K: kube::Resource<DynamicType = ()> + Clone + 'static> {
+    /// What the watch saw.
+    pub cache: Cache<K>,
+    /// What was written since.
+    pub recent: Recent<K>,
+}
+
+impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Kind<K> {
+    /// From a cache.
+    pub fn new(cache: Cache<K>) -> Self {
+        Self { cache, recent: Recent::default() }
+    }
+
+    /// The newest known version of one object.
+    pub fn get(&self, namespace: &str, name: &str) -> Option<Arc<K>> {
+        self.cache.get(namespace, name).map(|cached| self.recent.freshest(cached))
+    }
+
+    /// The newest known versions of those for which `wanted` holds.
+    pub fn all(&self, mut wanted: impl FnMut(&K) -> bool) -> Vec<Arc<K>> {
+        let mut objects = self.cache.all(|_| true);
+        for object in &mut objects {
+            *object = self.recent.freshest(Arc::clone(object));
+        }
+        objects.retain(|object| wanted(object));
+        objects
+    }
+}
+
+/// What a context is made of, beside what it starts with itself.
+pub struct Parts {
+    /// The API server.
+    pub client: Client,
+    /// What the operator was started with.
+    pub settings: Settings,
+    /// Connections to platforms.
+    pub connect: Arc<dyn Connect>,
+    /// RSA keys.
+    pub keys: KeyPool,
+    /// Metrics.
+    pub metrics: Metrics,
+    /// The time.
+    pub clock: Clock,
+}
+
+impl Context {
+    /// A context over these caches.
+    pub fn new(
+        parts: Parts,
+        platforms: Cache<Platform>,
+        organizations: Cache<Organization>,
+        users: Cache<User>,
+        tokens: Cache<Token>,
+    ) -> Self {
+        let Parts { client, settings, connect, keys, metrics, clock } = parts;
+        let reporter = Reporter { controller: "org-operator.dev/org-operator".to_owned(), instance: None };
+        Self {
+            platforms: Kind::new(platforms),
+            organizations: Kind::new(organizations),
+            users: Kind::new(users),
+            tokens: Kind::new(tokens),
+            secrets: SecretStore::new(client.clone()),
+            recorder: Recorder::new(client.clone(), reporter),
+            in_flight: InFlight::default(),
+            backoff: Backoff::default(),
+            missing: Missing::default(),
+            holding: tokio::sync::Mutex::default(),
+            client,
+            settings,
+            connect,
+            keys,
+            metrics,
+            clock,
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        (self.clock)()
+    }
+}
+
+/// Since when the recorded ids of objects have been missing, by uid.
+#[derive(Debug, Default)]
+pub struct Missing(Mutex<HashMap<String, Timestamp>>);
+
+impl Missing {
+    /// The object's id was not there at `now`; says since when, if that was seen before.
+    pub fn note(&self, uid: &str, now: Timestamp) -> Option<Timestamp> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(uid) {
+            Some(since) => Some(*since),
+            None => {
+                all.insert(uid.to_owned(), now);
+                None
+            }
+        }
+    }
+
+    /// It is there, or not looked for any more.
+    pub fn clear(&self, uid: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+    }
+}

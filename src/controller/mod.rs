@@ -1,0 +1,28 @@
+//! The imperative shell: one generic reconcile for all kinds.
+//!
+//! resolve references -> validate into a [`managed::Desired`] -> observe the platform and the Secrets -> plan (pure,
+//! [`crate::domain::plan`]) -> act -> report. Deletion is the same way with other steps.
+
+pub mod act;
+pub mod backoff;
+pub mod cache;
+pub mod connection;
+pub mod context;
+pub mod grant;
+pub mod import;
+pub mod in_flight;
+pub mod managed;
+pub mod observe;
+pub mod organization;
+pub mod pass;
+pub mod platform;
+pub mod recent;
+pub mod reconcile;
+pub mod report;
+pub mod resolve;
+pub mod stop;
+pub mod token;
+pub mod user;
+pub mod watch;
+
+pub use context::{Clock, Context, Settings};

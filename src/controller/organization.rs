@@ -1,0 +1,366 @@
+//! Organizations.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::{Resource, ResourceExt};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::context::{self, Context};
+use super::import;
+use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, SlotSpec, key};
+use super::pass::{self, Pass};
+use super::resolve::{Resolved, not_allowed, resolve, resolve_deleting, shown};
+use super::stop::Stop;
+use crate::api::{ObjectStatus as _, KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, PlatformType};
+use crate::domain::capability::{Capability, Support};
+use crate::domain::condition::Reason;
+use crate::domain::entity::{self, Kind, KeyPairValue, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord};
+use crate::domain::key::KeySize;
+use crate::domain::naming::{self, OwnerMark, Ownership};
+use crate::domain::plan::Policy;
+use crate::domain::policy::DeletionPolicy;
+use crate::keys;
+use crate::kubernetes::secret::{StoredSecret, Values, digest};
+use crate::platform::{AdminApi, Backend};
+
+/// What an Organization asks for.
+#[derive(Debug)]
+pub struct Content {
+    display_name: Option<String>,
+    admin: Option<OrganizationAdmin>,
+    imported: Option<Imported>,
+    marks: bool,
+}
+
+/// A key pair of the user's own.
+#[derive(Debug)]
+struct Imported {
+    value: KeyPairValue,
+    fingerprint: String,
+    secret_name: String,
+}
+
+#[async_trait]
+impl Reconciled for Organization {
+    const KIND: Kind = Kind::Organization;
+
+    fn objects(context: &Context) -> &context::Kind<Self> {
+        &context.organizations
+    }
+
+    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut OrganizationStatus) -> Result<Pass, Stop> {
+        pass::pass(object, context, draft).await
+    }
+}
+
+#[async_trait]
+impl Managed for Organization {
+    type Entity = entity::Organization;
+    type Content = Content;
+
+    fn backend(api: &dyn AdminApi) -> &dyn Backend<entity::Organization> {
+        api
+    }
+
+    async fn resolve(&self, context: &Context, draft: &mut OrganizationStatus) -> Result<Option<Place<entity::Organization>>, Stop> {
+        let own = self.namespace().unwrap_or_default();
+        let recorded = self.status.as_ref().and_then(|status| status.platform.as_ref());
+        let deleting = self.meta().deletion_timestamp.is_some();
+        let resolved = match (recorded, deleting) {
+            (Some(recorded), true) => resolve_deleting(context, recorded, &own).await?,
+            (Some(recorded), false) => {
+                let resolved = resolve(context, (&recorded.namespace, &recorded.name), Some(recorded), &own).await?;
+                if !resolved.grant.allowed {
+                    return Err(not_allowed(&shown(&recorded.namespace, &recorded.name, &own)));
+                }
+                resolved
+            }
+            (None, deleting) => {
+                let (namespace, name) = self.platform_reference(context).ok_or_else(|| {
+                    Stop::held(Reason::InvalidSpec, "give platformRef: the operator was started without a default Platform")
+                })?;
+                match resolve(context, (&namespace, &name), None, &own).await {
+                    Ok(resolved) => resolved,
+                    // The Platform waits for everything that was made on it: where it is gone, nothing was.
+                    Err(_) if deleting && context.platforms.get(&namespace, &name).is_none() => return Ok(None),
+                    Err(stop) => return Err(stop),
+                }
+            }
+        };
+        let Resolved { api, record, held, grant } = resolved;
+        draft.platform = Some(record.clone());
+        let place = Place { api, platform: record, held, may_adopt: grant.adopt, may_delete: grant.delete, scope: () };
+        Ok(Some(place))
+    }
+
+    async fn desired(&self, context: &Context, place: Place<entity::Organization>) -> Result<Desired<Self>, Stop> {
+        let status = self.status.clone().unwrap_or_default();
+        let namespace = self.namespace().unwrap_or_default();
+        let name = status.external_name.clone().unwrap_or_else(|| self.external_name());
+        let deleting = self.meta().deletion_timestamp.is_some();
+        let mut imported = None;
+        if !deleting {
+            self.check(context, &place, &name)?;
+            imported = match &self.spec.key_pair {
+                Some(KeyPair { import: Some(import), .. }) => Some(import::import(context, &namespace, import).await?),
+                _ => None,
+            };
+        }
+        let marks = place.api.as_ref().is_some_and(|api| api.capabilities().of(Capability::OwnerMark) == Support::Supported);
+        Ok(Desired {
+            uid: self.uid().unwrap_or_default(),
+            mark: OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()),
+            policy: Policy {
+                adoption: self.spec.adoption_policy,
+                may_adopt: place.may_adopt,
+                deletion: self.spec.deletion_policy,
+                may_delete: place.may_delete,
+                drift: self.spec.drift_policy,
+                external_id: self.spec.external_id.clone(),
+            },
+            slots: self.slots(&status),
+            content: Content {
+                display_name: self.spec.display_name.clone(),
+                admin: self.spec.admin.clone(),
+                imported: imported.map(|(value, fingerprint, secret_name)| Imported { value, fingerprint, secret_name }),
+                marks,
+            },
+            name,
+            place,
+        })
+    }
+
+    fn recorded_id(&self, _: &[Option<StoredSecret>]) -> Option<String> {
+        self.status.as_ref().and_then(|status| status.external_id.clone())
+    }
+
+    fn creation(desired: &Desired<Self>, values: &[Option<Values>], _: Option<i64>) -> NewOrganization {
+        let of = |wanted: fn(&SlotContent) -> bool| {
+            desired.slots.iter().zip(values).find(|(slot, _)| wanted(&slot.content)).and_then(|(_, values)| values.as_ref())
+        };
+        let generated = of(|content| matches!(content, SlotContent::KeyPair { .. })).and_then(|values| {
+            Some(KeyPairValue {
+                private_pem: values.get(key::PRIVATE)?.clone(),
+                public_pem: values.get(key::PUBLIC)?.expose_secret().to_owned(),
+                passphrase: values.get(key::PASSPHRASE).cloned(),
+            })
+        });
+        let imported = desired.content.imported.as_ref().map(|imported| KeyPairValue {
+            private_pem: imported.value.private_pem.clone(),
+            public_pem: imported.value.public_pem.clone(),
+            passphrase: imported.value.passphrase.clone(),
+        });
+        let password = || -> Option<SecretString> {
+            of(|content| matches!(content, SlotContent::Password { .. }))?.get(key::PASSWORD).cloned()
+        };
+        NewOrganization {
+            idempotency_key: desired.uid.clone(),
+            name: desired.name.clone(),
+            display_name: desired.content.display_name.clone(),
+            owner: desired.mark.as_str().to_owned(),
+            admin: desired.content.admin.as_ref().map(|admin| NewAdmin {
+                username: admin.username.clone(),
+                email: admin.email.clone(),
+                first_name: admin.first_name.clone(),
+                last_name: admin.last_name.clone(),
+                password: password(),
+            }),
+            key_pair: generated.or(imported),
+        }
+    }
+
+    fn change(desired: &Desired<Self>, record: &OrganizationRecord, ownership: Ownership) -> Option<OrganizationChange> {
+        let wanted = &desired.content.display_name;
+        let change = OrganizationChange {
+            display_name: wanted.clone().filter(|wanted| record.display_name.as_ref() != Some(wanted)),
+            owner: (desired.content.marks && ownership == Ownership::Unmarked).then(|| Some(desired.mark.as_str().to_owned())),
+        };
+        (change != OrganizationChange::default()).then_some(change)
+    }
+
+    fn release() -> OrganizationChange {
+        OrganizationChange { owner: Some(None), ..OrganizationChange::default() }
+    }
+
+    fn secret_annotations(_: &OrganizationRecord) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    fn dependents(&self, context: &Context) -> usize {
+        let (namespace, name) = (self.namespace(), self.name_any());
+        let id = self.status.as_ref().and_then(|status| status.external_id.as_ref());
+        let users = context.users.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name);
+        let names: Vec<String> = users.iter().map(|user| user.name_any()).collect();
+        let tokens = context.tokens.all(|token| {
+            let made_in = token.status.as_ref().and_then(|status| status.organization_id.as_ref());
+            token.namespace() == namespace && (names.contains(&token.spec.user_ref.name) || (id.is_some() && made_in == id))
+        });
+        users.len() + tokens.len()
+    }
+
+    fn fill(draft: &mut OrganizationStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {
+        draft.external_id = Some(found.record.id.clone());
+        draft.external_name = Some(found.record.name.clone());
+        draft.default_project_id.clone_from(&found.record.default_project_id);
+        draft.origin = found.origin.or(draft.origin);
+        for (slot, values) in desired.slots.iter().zip(found.values) {
+            let Some(values) = values else { continue };
+            match slot.content {
+                SlotContent::KeyPair { .. } => draft.key_pair = key_pair_status(&slot.name, values),
+                SlotContent::Password { .. } => {
+                    draft.admin_secret_name = Some(slot.name.clone());
+                    draft.admin_secret_digest = Some(digest(values));
+                }
+                SlotContent::Token => {}
+            }
+        }
+        if let Some(imported) = &desired.content.imported {
+            draft.key_pair = Some(KeyPairStatus {
+                fingerprint: imported.fingerprint.clone(),
+                public_key: imported.value.public_pem.clone(),
+                secret_name: imported.secret_name.clone(),
+                secret_digest: None,
+            });
+        }
+    }
+
+    fn set_attempt(draft: &mut OrganizationStatus, attempt: i64) {
+        draft.attempt = Some(attempt);
+    }
+
+    fn attempt(status: &OrganizationStatus) -> i64 {
+        status.attempt.unwrap_or_default()
+    }
+}
+
+fn key_pair_status(secret_name: &str, values: &Values) -> Option<KeyPairStatus> {
+    let public_key = values.get(key::PUBLIC)?.expose_secret().to_owned();
+    Some(KeyPairStatus {
+        fingerprint: keys::fingerprint(&public_key).ok()?,
+        public_key,
+        secret_name: secret_name.to_owned(),
+        secret_digest: Some(digest(values)),
+    })
+}
+
+impl Organization {
+    /// Namespace and name of the Platform: the recorded one, the manifest's, the operator's default.
+    pub fn platform_reference(&self, context: &Context) -> Option<(String, String)> {
+        if let Some(recorded) = self.status.as_ref().and_then(|status| status.platform.as_ref()) {
+            return Some((recorded.namespace.clone(), recorded.name.clone()));
+        }
+        match &self.spec.platform_ref {
+            Some(reference) => {
+                let namespace = reference.namespace.clone().or_else(|| self.namespace())?;
+                Some((namespace, reference.name.clone()))
+            }
+            None => context.settings.default_platform.clone(),
+        }
+    }
+
+    /// Name on the platform as the manifest has it.
+    pub fn external_name(&self) -> String {
+        self.spec.external_name.clone().unwrap_or_else(|| self.name_any())
+    }
+
+    fn slots(&self, status: &OrganizationStatus) -> Vec<SlotSpec> {
+        let mut slots = Vec::new();
+        if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
+            let content = SlotContent::KeyPair { size: KeySize::from_bits(pair.size).unwrap_or_default(), encoding: pair.encoding };
+            let default = naming::key_pair_secret(&self.name_any());
+            slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, status.key_pair.is_some()));
+        }
+        if let Some(admin) = &self.spec.admin {
+            let content = SlotContent::Password { username: admin.username.clone() };
+            let default = naming::admin_secret(&self.name_any());
+            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, status.admin_secret_name.is_some()));
+        }
+        slots
+    }
+
+    /// What cannot be seen in one object alone, or only with the platform in hand.
+    fn check(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
+        let spec = &self.spec;
+        let is = |type_| place.platform.type_ == type_;
+        if spec.rockit.is_some() && !is(PlatformType::Rockit) {
+            return Err(Stop::held(Reason::InvalidSpec, "rockit: the Platform is no ROCKIT Edge: leave this section out"));
+        }
+        if spec.tyk.is_some() && !is(PlatformType::Tyk) {
+            return Err(Stop::held(Reason::InvalidSpec, "tyk: the Platform is no Tyk Dashboard: leave this section out"));
+        }
+        if let Some(api) = &place.api {
+            let capabilities = api.capabilities();
+            let asked = [
+                (spec.display_name.is_some(), "displayName", Capability::DisplayName),
+                (spec.admin.is_some(), "admin", Capability::OrganizationAdmin),
+                (spec.deletion_policy == DeletionPolicy::Delete, "deletionPolicy: Delete", Capability::OrganizationDelete),
+            ];
+            for (asked, field, capability) in asked {
+                if asked && capabilities.of(capability) == Support::Unsupported {
+                    let message = format!("{field}: this platform cannot ({}): leave it out", capability.name());
+                    return Err(Stop::held(Reason::Unsupported, message));
+                }
+            }
+            api.check_name(Kind::Organization, name)
+                .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("externalName: {rule}")))?;
+        }
+        for (asked, allowed, permission, field) in [
+            (spec.adoption_policy == crate::domain::policy::AdoptionPolicy::IfExists, place.may_adopt, "Adopt", "adoptionPolicy: IfExists"),
+            (spec.deletion_policy == DeletionPolicy::Delete, place.may_delete, "Delete", "deletionPolicy: Delete"),
+        ] {
+            if asked && !allowed {
+                let message = format!(
+                    "{field}: the Platform's owner has not granted that to this namespace (allowedNamespaces.permissions: [{permission}])"
+                );
+                return Err(Stop::held(Reason::NotPermitted, message));
+            }
+        }
+        self.check_unique(context, place, name)
+    }
+
+    /// Two resources for one organisation: who has it keeps it, else the oldest gets it. One that is stuck before it
+    /// made anything, for want of a grant say, takes no name from others. Another namespace's name is nobody's business.
+    fn check_unique(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
+        let rank = |organization: &Organization| {
+            (organization.creation_timestamp().map(|time| time.0), organization.namespace(), organization.name_any())
+        };
+        let own = rank(self);
+        let i_have_it = self.status.as_ref().is_some_and(|status| status.external_id.is_some());
+        let rivals = context.organizations.all(|other| {
+            let status = other.status.as_ref();
+            let other_name = status.and_then(|status| status.external_name.clone());
+            let has_it = status.is_some_and(|status| status.external_id.is_some());
+            let stuck = status.is_some_and(|status| status.condition("Stalled").is_some());
+            let first = if has_it == i_have_it { rank(other) < own && (has_it || !stuck) } else { has_it };
+            first
+                && other.uid() != self.uid()
+                && other_name.unwrap_or_else(|| other.external_name()) == name
+                && other.is_on(context, place)
+        });
+        match rivals.first() {
+            None => Ok(()),
+            Some(rival) if rival.namespace() == self.namespace() => Err(Stop::held(
+                Reason::NameConflict,
+                format!("the Organization {} stands for {name} already: choose another externalName", rival.name_any()),
+            )),
+            Some(_) => Err(Stop::held(
+                Reason::NameConflict,
+                format!("an Organization of another namespace stands for {name} already: choose another externalName"),
+            )),
+        }
+    }
+
+    /// Whether it is on the same platform, by whichever Platform resource.
+    fn is_on(&self, context: &Context, place: &Place<entity::Organization>) -> bool {
+        if let Some(recorded) = self.status.as_ref().and_then(|status| status.platform.as_ref()) {
+            return recorded.type_ == place.platform.type_ && recorded.url == place.platform.url;
+        }
+        let Some((namespace, name)) = self.platform_reference(context) else {
+            return false;
+        };
+        let platform = context.platforms.get(&namespace, &name);
+        let status = platform.as_ref().and_then(|platform| platform.status.as_ref());
+        status.is_some_and(|status| status.type_ == Some(place.platform.type_) && status.url.as_ref() == Some(&place.platform.url))
+    }
+}

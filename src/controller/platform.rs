@@ -1,0 +1,83 @@
+//! Platforms: is the admin API there, is the credential good, what can it do, and may the resource go?
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use kube::{Resource, ResourceExt};
+
+use super::act::set_finalizers;
+use super::context::{self, Context};
+use super::managed::Reconciled;
+use super::pass::Pass;
+use super::stop::Stop;
+use crate::api::annotation::FINALIZER;
+use crate::api::{CapabilityStatus, Platform, PlatformRecord, PlatformStatus};
+use crate::domain::condition::{Reason, State};
+use crate::domain::entity::Kind;
+use crate::domain::fault::Requeue;
+
+#[async_trait]
+impl Reconciled for Platform {
+    const KIND: Kind = Kind::Platform;
+
+    fn objects(context: &Context) -> &context::Kind<Self> {
+        &context.platforms
+    }
+
+    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut PlatformStatus) -> Result<Pass, Stop> {
+        if object.meta().deletion_timestamp.is_some() {
+            return Err(removal(&object, context).await?);
+        }
+        let label = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        draft.type_ = object.spec.platform_type();
+        let api = context.connect.connect(&object).await?;
+        draft.url = Some(api.url());
+        let proof = api.probe().await;
+        context.metrics.platform_up(&label, proof.is_ok());
+        // A Platform is what an outage is said of: it keeps nothing of what it said before.
+        let proof = proof.map_err(|error| match Stop::from(error) {
+            Stop::Held { state, requeue, .. } => Stop::Held { state, requeue, outage: false },
+            other => other,
+        })?;
+        draft.capabilities =
+            api.capabilities().rows().map(|(capability, support)| CapabilityStatus { name: capability.name(), support }).collect();
+        Ok(Pass { state: State::new(Reason::Succeeded, proof), requeue: Requeue::Resync, event: None })
+    }
+}
+
+/// A Platform waits for everything that was made on it.
+async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, Stop> {
+    if !platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+        return Ok(Stop::Gone);
+    }
+    let left = made_on(platform, context);
+    if left > 0 {
+        return Ok(Stop::held(
+            Reason::DependentsExist,
+            format!("waits for {left} Organizations, Users and Tokens that were made on it to be deleted first"),
+        ));
+    }
+    let mut finalizers = platform.finalizers().to_vec();
+    finalizers.retain(|finalizer| finalizer != FINALIZER);
+    set_finalizers(context, platform, &finalizers).await?;
+    Ok(Stop::Gone)
+}
+
+fn made_on(platform: &Platform, context: &Context) -> usize {
+    let reference = (platform.namespace().unwrap_or_default(), platform.name_any());
+    let is_here = |recorded: Option<&PlatformRecord>| {
+        recorded.is_some_and(|recorded| (&recorded.namespace, &recorded.name) == (&reference.0, &reference.1))
+    };
+    let begun = |finalizers: &[String]| finalizers.iter().any(|finalizer| finalizer == FINALIZER);
+    // What was begun and not yet reported is found by what its manifest refers to.
+    let organizations = context.organizations.all(|organization| {
+        begun(organization.finalizers()) && organization.platform_reference(context).as_ref() == Some(&reference)
+    });
+    let users = context.users.all(|user| {
+        begun(user.finalizers()) && is_here(user.status.as_ref().and_then(|status| status.platform.as_ref()))
+    });
+    let tokens = context.tokens.all(|token| {
+        begun(token.finalizers()) && is_here(token.status.as_ref().and_then(|status| status.platform.as_ref()))
+    });
+    organizations.len() + users.len() + tokens.len()
+}

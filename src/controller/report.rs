@@ -1,0 +1,214 @@
+//! Says what a pass found: status by server-side apply and only if it differs, events on transitions, the next look.
+//!
+//! Every status write carries the resourceVersion that it was computed from. A pass whose copy is old, or a second
+//! operator, fails instead of taking back what a newer one recorded.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::api::{Patch, PatchParams};
+use kube::runtime::controller::Action;
+use kube::runtime::events::{Event, EventType};
+use kube::{Api, Resource, ResourceExt};
+use serde_json::json;
+
+use super::context::Context;
+use super::managed::Reconciled;
+use super::pass::{Note, Pass};
+use super::stop::Stop;
+use crate::api::ObjectStatus;
+use crate::api::annotation::{FLUX_REQUESTED_AT, PAUSED, RECONCILE_REQUESTED_AT, STATUS_FIELD_MANAGER};
+use crate::domain::condition::{self, Reason, State, Weight};
+use crate::domain::fault::Requeue;
+
+/// How soon a call in flight is joined again.
+const JOIN: Duration = Duration::from_millis(500);
+
+/// What is left to say when a pass is over.
+pub struct Report<K: Reconciled> {
+    /// The resource as the pass saw it.
+    pub object: Arc<K>,
+    /// Its status, with what the pass found out.
+    pub draft: K::Status,
+    /// What came of it.
+    pub result: Result<Pass, Stop>,
+}
+
+/// Says it, and says when to look again.
+pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Action {
+    let Report { object, draft, result } = report;
+    let uid = object.uid().unwrap_or_default();
+    let object = K::objects(context).recent.freshest(object);
+    let (state, requeue, event) = match result {
+        Ok(pass) => (pass.state, pass.requeue, pass.event),
+        Err(Stop::Held { outage: true, requeue, state }) if settled(&*object) => {
+            tracing::warn!(reason = state.reason.as_str(), message = state.message, "not reachable: the object keeps its state");
+            return Action::requeue(delay(context, &uid, requeue, None));
+        }
+        Err(Stop::Held { state, requeue, .. }) => (state, requeue, None),
+        // A write lost a race, or the API server did not answer: the watch brings the newer version, if there is one.
+        Err(Stop::Again) => return Action::requeue(context.backoff.next(&uid)),
+        Err(Stop::Gone) => {
+            context.backoff.reset(&uid);
+            context.missing.clear(&uid);
+            return Action::await_change();
+        }
+    };
+    if requeue == Requeue::Resync {
+        context.backoff.reset(&uid);
+    }
+    let before = object.status().and_then(|status| condition::ready(status.conditions())).cloned();
+    let since = before.as_ref().filter(|ready| ready.status == "False").map(|ready| ready.last_transition_time.0);
+    let wait = delay(context, &uid, requeue, since);
+    let was = before.map(|ready| ready.reason);
+    match write(context, &object, draft, &state).await {
+        Ok(written) => {
+            if let Some(note) = event {
+                normal(context, &written, note).await;
+            } else if was.as_deref() != Some(state.reason.as_str()) && !state.reason.is_plain() {
+                publish(context, &written, EventType::Warning, state.reason.as_str(), state.message.clone()).await;
+            }
+            log(&written, was.as_deref(), &state);
+            Action::requeue(wait)
+        }
+        Err(Stop::Gone) => Action::await_change(),
+        Err(_) => Action::requeue(context.backoff.next(&uid)),
+    }
+}
+
+/// A paused object says so, and nothing else about it changes.
+pub async fn report_paused<K: Reconciled>(context: &Context, object: Arc<K>) -> Action {
+    let mut status = object.status().cloned().unwrap_or_default();
+    let generation = object.meta().generation.unwrap_or_default();
+    *status.conditions_mut() = condition::paused(status.conditions(), generation, context.now());
+    match apply(context, &object, status).await {
+        Ok(_) | Err(Stop::Gone) => Action::await_change(),
+        Err(_) => Action::requeue(context.backoff.next(&object.uid().unwrap_or_default())),
+    }
+}
+
+/// Writes the status of an object in `state`, if it differs from the one it has; returns the newest version.
+pub async fn write<K: Reconciled>(context: &Context, object: &Arc<K>, draft: K::Status, state: &State) -> Result<Arc<K>, Stop> {
+    let mut status = draft;
+    let generation = object.meta().generation.unwrap_or_default();
+    let conditions = condition::conditions(status.conditions(), state, is_paused(&**object), generation, context.now());
+    *status.conditions_mut() = conditions;
+    status.set_observed_generation(Some(generation));
+    if let Some(request) = requested(&**object, status.last_handled_reconcile_at()) {
+        status.set_last_handled_reconcile_at(Some(request));
+    }
+    apply(context, object, status).await
+}
+
+async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Status) -> Result<Arc<K>, Stop> {
+    if object.status() == Some(&status) {
+        return Ok(Arc::clone(object));
+    }
+    let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
+    let patch = json!({
+        "apiVersion": K::api_version(&()),
+        "kind": K::kind(&()),
+        "metadata": {"uid": object.uid(), "resourceVersion": object.resource_version()},
+        "status": status,
+    });
+    let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
+    match api.patch_status(&object.name_any(), &params, &Patch::Apply(patch)).await {
+        Ok(written) => {
+            let written = Arc::new(written);
+            K::objects(context).recent.wrote(Arc::clone(&written));
+            Ok(written)
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Err(Stop::Gone),
+        Err(kube::Error::Api(status)) if status.is_conflict() => Err(Stop::Again),
+        Err(error) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "status not written");
+            Err(Stop::Again)
+        }
+    }
+}
+
+/// Whether the object said Ready for the manifest that it has now.
+pub fn settled<K: Reconciled>(object: &K) -> bool {
+    let generation = object.meta().generation.unwrap_or_default();
+    object.status().is_some_and(|status| condition::is_ready(status.conditions(), generation))
+}
+
+/// Whether a person paused it.
+pub fn is_paused<K: Reconciled>(object: &K) -> bool {
+    object.annotations().get(PAUSED).is_some_and(|value| value == "true")
+}
+
+/// The request that is not answered yet. With both annotations there the later one counts: their values are times.
+fn requested<K: Reconciled>(object: &K, handled: Option<&str>) -> Option<String> {
+    let annotations = object.annotations();
+    let latest = [RECONCILE_REQUESTED_AT, FLUX_REQUESTED_AT].into_iter().filter_map(|name| annotations.get(name)).max()?;
+    (handled != Some(latest.as_str())).then(|| latest.clone())
+}
+
+fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<Timestamp>) -> Duration {
+    match requeue {
+        Requeue::Resync => jitter(context.settings.resync),
+        Requeue::Backoff => context.backoff.next(uid),
+        Requeue::NotBefore(after) => jitter(after.max(context.backoff.next(uid))),
+        Requeue::After(after) => jitter(after),
+        Requeue::Poll => jitter(poll(waiting_since, context.now())),
+        Requeue::Never => context.settings.resync,
+    }
+}
+
+/// Every ten seconds; after ten minutes every minute.
+fn poll(since: Option<Timestamp>, now: Timestamp) -> Duration {
+    let waited = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
+    if waited < Duration::from_secs(600) { Duration::from_secs(10) } else { Duration::from_secs(60) }
+}
+
+/// Up to a tenth longer, so that what began together does not stay together.
+fn jitter(delay: Duration) -> Duration {
+    let share = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
+    delay + delay.mul_f64(share / 10.0)
+}
+
+fn log<K: Reconciled>(object: &K, was: Option<&str>, state: &State) {
+    if was == Some(state.reason.as_str()) {
+        return;
+    }
+    let (reason, message) = (state.reason.as_str(), state.message.as_str());
+    match state.reason.weight() {
+        Weight::Ready => tracing::info!(reason, "ready"),
+        Weight::Reconciling => tracing::info!(reason, message, "waiting"),
+        Weight::Stalled => tracing::warn!(reason, message, name = object.name_any(), "stalled"),
+    }
+}
+
+/// A normal event.
+pub async fn normal<K: Reconciled>(context: &Context, object: &K, note: Note) {
+    publish(context, object, EventType::Normal, note.reason, note.message).await;
+}
+
+async fn publish<K: Reconciled>(context: &Context, object: &K, type_: EventType, reason: &str, message: String) {
+    let event = Event {
+        type_,
+        reason: reason.to_owned(),
+        note: Some(message),
+        action: "Reconcile".to_owned(),
+        secondary: None,
+    };
+    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
+        // In a namespace that is being deleted nothing can be created any more.
+        tracing::debug!(error = &error as &dyn std::error::Error, reason, "event not written");
+    }
+}
+
+/// What an object says whose pass ran out of time.
+pub fn overdue(context: &Context, uid: &str) -> Stop {
+    let seconds = context.settings.deadline.as_secs();
+    match context.in_flight.doing(uid) {
+        Some(doing) => Stop::Held {
+            state: State::new(Reason::Progressing, format!("this takes longer than {seconds} s: {doing}")),
+            requeue: Requeue::After(JOIN),
+            outage: true,
+        },
+        None => Stop::outage(Reason::TimedOut, format!("the platform or the API server took longer than {seconds} s to answer")),
+    }
+}

@@ -1,0 +1,91 @@
+//! Finds the Platform of a resource, and what its namespace may do there.
+
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt};
+
+use super::context::Context;
+use super::grant::{Grant, grant};
+use super::stop::Stop;
+use crate::api::annotation::FINALIZER;
+use crate::api::{ObjectStatus, PlatformRecord};
+use crate::domain::condition::{self, Reason};
+use crate::platform::AdminApi;
+
+/// A Platform that was found.
+#[derive(Debug)]
+pub struct Resolved {
+    /// Its admin API; `None` only for a resource that is being deleted and whose platform cannot be reached.
+    pub api: Option<Arc<dyn AdminApi>>,
+    /// What is recorded of it.
+    pub record: PlatformRecord,
+    /// It carries our finalizer.
+    pub held: bool,
+    /// What the resource's namespace may do.
+    pub grant: Grant,
+}
+
+/// Finds the Platform `namespace/name` for something new, or for something that was made on `recorded`.
+pub async fn resolve(
+    context: &Context,
+    (namespace, name): (&str, &str),
+    recorded: Option<&PlatformRecord>,
+    from: &str,
+) -> Result<Resolved, Stop> {
+    let shown = shown(namespace, name, from);
+    let Some(platform) = context.platforms.get(namespace, name) else {
+        return Err(Stop::outage(Reason::DependencyNotReady, format!("{shown} is not there")));
+    };
+    if platform.meta().deletion_timestamp.is_some() && recorded.is_none() {
+        return Err(Stop::held(Reason::DependencyNotReady, format!("{shown} is being deleted")));
+    }
+    let grant = grant(context, &platform, from).await?;
+    if !grant.allowed && recorded.is_none() {
+        return Err(not_allowed(&shown));
+    }
+    let api = context.connect.connect(&platform).await.map_err(|_| {
+        let reason = platform.status.as_ref().and_then(|status| condition::ready(status.conditions())).map(|ready| ready.reason.as_str());
+        Stop::outage(Reason::DependencyNotReady, format!("{shown} is not Ready: {}", reason.unwrap_or("Pending")))
+    })?;
+    let Some(type_) = platform.spec.platform_type() else {
+        return Err(Stop::outage(Reason::DependencyNotReady, format!("{shown} says nothing about its kind")));
+    };
+    let record = PlatformRecord { namespace: namespace.to_owned(), name: name.to_owned(), type_, url: api.url() };
+    if let Some(recorded) = recorded
+        && (recorded.type_ != record.type_ || recorded.url != record.url)
+    {
+        return Err(Stop::held(
+            Reason::PlatformChanged,
+            format!("made on {}, and {shown} is at {} now: nothing is made again elsewhere", recorded.url, record.url),
+        ));
+    }
+    let held = platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    Ok(Resolved { api: Some(api), record, held, grant })
+}
+
+/// The Platform of a resource that is being deleted: what is recorded is enough, and what cannot be reached is left out.
+pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from: &str) -> Result<Resolved, Stop> {
+    let nothing = Grant { allowed: false, adopt: false, delete: false };
+    let (namespace, name) = (recorded.namespace.as_str(), recorded.name.as_str());
+    match resolve(context, (namespace, name), Some(recorded), from).await {
+        Ok(resolved) => Ok(resolved),
+        Err(Stop::Held { outage: true, .. }) => {
+            let api = context.connect.reconnect(recorded.type_, &recorded.url).await;
+            Ok(Resolved { api, record: recorded.clone(), held: false, grant: nothing })
+        }
+        Err(stop) => Err(stop),
+    }
+}
+
+/// A Platform that a namespace may not use.
+pub fn not_allowed(shown: &str) -> Stop {
+    Stop::held(
+        Reason::NamespaceNotAllowed,
+        format!("{shown} does not allow this namespace: its owner grants that with allowedNamespaces"),
+    )
+}
+
+/// How a Platform is named in a message: another namespace's only as the manifest names it.
+pub fn shown(namespace: &str, name: &str, from: &str) -> String {
+    if namespace == from { format!("the Platform {name}") } else { format!("the Platform {namespace}/{name}") }
+}

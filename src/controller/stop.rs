@@ -1,0 +1,67 @@
+//! Why a pass ended before its plan was carried out.
+
+use crate::domain::condition::{Reason, State};
+use crate::domain::fault::{FaultKind, Requeue};
+use crate::kubernetes::secret::SecretError;
+use crate::platform;
+
+/// A pass that ended early.
+#[derive(Debug)]
+pub enum Stop {
+    /// Something has to happen first.
+    Held {
+        /// What the object says.
+        state: State,
+        /// When to look again.
+        requeue: Requeue,
+        /// It says something about the platform and not about the object: one that is settled keeps saying so.
+        outage: bool,
+    },
+    /// The object changed under our hands: look again, say nothing.
+    Again,
+    /// The object is gone, or none of our business any more.
+    Gone,
+}
+
+impl Stop {
+    /// Held until somebody changes something.
+    pub fn held(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Held { state: State::new(reason, message), requeue: Requeue::Resync, outage: false }
+    }
+
+    /// Held by the platform: a settled object is not flipped.
+    pub fn outage(reason: Reason, message: impl Into<String>) -> Self {
+        Self::Held { state: State::new(reason, message), requeue: Requeue::Backoff, outage: true }
+    }
+}
+
+impl From<platform::Error> for Stop {
+    fn from(error: platform::Error) -> Self {
+        let (reason, requeue) = error.kind.outcome();
+        let outage = error.kind.is_outage();
+        if error.kind == FaultKind::Unsupported || !outage {
+            tracing::debug!(error = &error as &dyn std::error::Error, "platform call refused");
+        } else {
+            tracing::warn!(error = &error as &dyn std::error::Error, "platform call failed");
+        }
+        Self::Held { state: State::new(reason, error.to_string()), requeue, outage }
+    }
+}
+
+/// A Secret of our own could not be read or written.
+impl From<SecretError> for Stop {
+    fn from(error: SecretError) -> Self {
+        let reason = match &error {
+            SecretError::AlreadyExists | SecretError::Conflict => return Self::Again,
+            SecretError::Denied { .. } => Reason::SecretAccessDenied,
+            SecretError::Refused { .. } => Reason::SecretWriteFailed,
+            SecretError::Malformed { .. } => Reason::SecretConflict,
+            // The API server is what the status would be written to as well.
+            SecretError::Unavailable(_) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "Secret not reachable");
+                return Self::Again;
+            }
+        };
+        Self::Held { state: State::new(reason, error.to_string()), requeue: Requeue::Backoff, outage: false }
+    }
+}

@@ -1,0 +1,237 @@
+//! The directory's own HTTP face, with which what a Secret holds can be tried: token introspection (RFC 7662) and login.
+//!
+//! Replies never say which part of a credential was wrong and never repeat what was sent.
+
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, FormRejection};
+use axum::extract::{DefaultBodyLimit, Form, State};
+use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::{Json, Router, middleware};
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::authentication::Principal;
+use super::directory::Directory;
+use super::error::DirectoryError;
+use super::token::Claims;
+use crate::domain::entity::UserType;
+
+/// The longest body that is read, in bytes.
+const BODY_LIMIT: usize = 16 * 1024;
+
+/// The most logins under way: only two passwords are hashed at a time, and a queue without an end would keep the
+/// operator's own hashing waiting.
+const LOGINS: usize = 32;
+
+/// Tells the time.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// `POST /oauth2/introspect` and `POST /login` on that directory.
+pub fn router(directory: Directory) -> Router {
+    router_with_clock(directory, Arc::new(Timestamp::now))
+}
+
+/// As [`router`], with a clock of the caller's.
+pub fn router_with_clock(directory: Directory, clock: Clock) -> Router {
+    let face = Face {
+        directory,
+        clock,
+        logins: Arc::new(Semaphore::new(LOGINS)),
+    };
+    Router::new()
+        .route("/oauth2/introspect", post(introspect))
+        .route("/login", post(login))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::map_response(never_stored))
+        .with_state(face)
+}
+
+#[derive(Clone)]
+struct Face {
+    directory: Directory,
+    clock: Clock,
+    logins: Arc<Semaphore>,
+}
+
+async fn never_stored(mut response: Response) -> Response {
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A refusal. The words are OAuth's where it has one.
+enum Refusal {
+    NotAuthorised,
+    WrongLogin,
+    Malformed(StatusCode, &'static str),
+    Busy,
+    Unavailable,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, error) = match self {
+            Self::NotAuthorised => (StatusCode::UNAUTHORIZED, "invalid_token"),
+            Self::WrongLogin => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
+            Self::Malformed(status, error) => (status, error),
+            Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
+        };
+        let mut response = (status, Json(json!({ "error": error }))).into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::NotAuthorised => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Busy | Self::Unavailable => {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            Self::WrongLogin | Self::Malformed(..) => {}
+        }
+        response
+    }
+}
+
+impl From<DirectoryError> for Refusal {
+    fn from(error: DirectoryError) -> Self {
+        tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the directory could not answer a request"
+        );
+        Self::Unavailable
+    }
+}
+
+#[derive(Deserialize)]
+struct IntrospectionRequest {
+    #[serde(deserialize_with = "secret")]
+    token: SecretString,
+}
+
+#[derive(Serialize)]
+struct Introspection {
+    active: bool,
+    #[serde(flatten)]
+    token: Option<ActiveToken>,
+}
+
+/// The members of RFC 7662, section 2.2, that fit, and the token's own.
+#[derive(Serialize)]
+struct ActiveToken {
+    token_type: &'static str,
+    sub: String,
+    /// A machine is a client in OAuth's words; a person is not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<String>,
+    username: String,
+    iss: String,
+    iat: i64,
+    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    token_id: String,
+    org_id: String,
+}
+
+async fn introspect(
+    State(face): State<Face>,
+    headers: HeaderMap,
+    body: Result<Form<IntrospectionRequest>, FormRejection>,
+) -> Result<Json<Introspection>, Refusal> {
+    let now = (face.clock)();
+    let caller = match bearer(&headers) {
+        Some(token) => face.directory.authenticate(&token, now).await?,
+        None => None,
+    }
+    .ok_or(Refusal::NotAuthorised)?;
+    let Form(request) =
+        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+    let token = face
+        .directory
+        .introspect(&request.token, now)
+        .await?
+        .filter(|(principal, _)| principal.organization_id == caller.organization_id)
+        .map(|(principal, claims)| active(principal, claims));
+    Ok(Json(Introspection {
+        active: token.is_some(),
+        token,
+    }))
+}
+
+fn active(principal: Principal, claims: Claims) -> ActiveToken {
+    ActiveToken {
+        token_type: "Bearer",
+        client_id: match principal.user_type {
+            UserType::Machine => Some(principal.username.clone()),
+            UserType::Person => None,
+        },
+        username: principal.username,
+        sub: claims.user_id,
+        iss: claims.iss,
+        iat: claims.iat,
+        nbf: claims.nbf,
+        exp: claims.exp,
+        token_id: claims.token_id,
+        org_id: claims.org_id,
+    }
+}
+
+/// The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, section 11.1).
+fn bearer(headers: &HeaderMap) -> Option<SecretString> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme
+        .eq_ignore_ascii_case("Bearer")
+        .then(|| SecretString::from(token.trim()))
+}
+
+#[derive(Deserialize)]
+struct LoginRequest {
+    organization: String,
+    username: String,
+    #[serde(deserialize_with = "secret")]
+    password: SecretString,
+}
+
+#[derive(Serialize)]
+struct LoggedIn {
+    user_id: String,
+    org_id: String,
+    username: String,
+    roles: Vec<String>,
+}
+
+async fn login(
+    State(face): State<Face>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<LoggedIn>, Refusal> {
+    let body =
+        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+    // Parsed here and not by the framework, whose refusal quotes what it read.
+    let request: LoginRequest = serde_json::from_slice(&body)
+        .map_err(|_| Refusal::Malformed(StatusCode::BAD_REQUEST, "invalid_request"))?;
+    let _login = face.logins.try_acquire().map_err(|_| Refusal::Busy)?;
+    let principal = face
+        .directory
+        .login(&request.organization, &request.username, request.password)
+        .await?
+        .ok_or(Refusal::WrongLogin)?;
+    Ok(Json(LoggedIn {
+        user_id: principal.user_id,
+        org_id: principal.organization_id,
+        username: principal.username,
+        roles: principal.roles,
+    }))
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
+    String::deserialize(deserializer).map(SecretString::from)
+}

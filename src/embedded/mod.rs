@@ -1,0 +1,25 @@
+//! The embedded backend: a directory of organisations, users, roles, projects and tokens on an embedded database.
+//!
+//! [`Directory`] is the whole of it. Writes go through one task that groups them into commits and answers only after
+//! the commit, so a killed process loses nothing that was acknowledged. What platforms disagree on (which names are
+//! unique, how ids look) comes with each write as [`Rules`]; the tables hold only what is true on all of them.
+//! [`http`] lets what a Secret holds be tried: token introspection and login.
+
+mod authentication;
+mod directory;
+mod error;
+pub mod http;
+mod memberships;
+mod organizations;
+mod password;
+mod rules;
+mod storage;
+mod token;
+mod tokens;
+mod users;
+mod writer;
+
+pub use authentication::Principal;
+pub use directory::{Directory, Statistics};
+pub use error::{DirectoryError, OpenError};
+pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

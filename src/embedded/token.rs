@@ -1,0 +1,148 @@
+//! Token values: JWTs signed with the directory's own key (HS256). A value is never stored; the key and a token's row
+//! make the same value again.
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use super::error::DirectoryError;
+
+/// Length of the signing key: RFC 7518, section 3.2, wants no less than the hash has.
+pub(super) const SIGNING_KEY_BYTES: usize = 32;
+
+/// What a token says. The members are in alphabetical order and stay so: the value is made again from them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claims {
+    /// Seconds since 1970 UTC from which on it is not accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) exp: Option<i64>,
+    /// When it was minted, in seconds since 1970 UTC.
+    pub(super) iat: i64,
+    /// The dialect that minted it.
+    pub(super) iss: String,
+    /// Not accepted before; the time of minting.
+    pub(super) nbf: i64,
+    /// The organisation that it is for.
+    pub(super) org_id: String,
+    /// Its own id.
+    pub(super) token_id: String,
+    /// Whose it is.
+    pub(super) user_id: String,
+}
+
+/// Signs and verifies with the directory's key.
+pub(super) struct Signer {
+    key: Zeroizing<Vec<u8>>,
+}
+
+impl Signer {
+    pub(super) fn new(key: Zeroizing<Vec<u8>>) -> Self {
+        Self { key }
+    }
+
+    /// The value of the token with those claims; the same claims give the same value.
+    pub(super) fn sign(&self, claims: &Claims) -> Result<SecretString, DirectoryError> {
+        jsonwebtoken::encode(
+            &Header::new(Algorithm::HS256),
+            claims,
+            &EncodingKey::from_secret(&self.key),
+        )
+        .map(SecretString::from)
+        .map_err(DirectoryError::unavailable)
+    }
+
+    /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
+    pub(super) fn verify(&self, value: &SecretString) -> Option<Claims> {
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.required_spec_claims.clear();
+        validation.validate_exp = false;
+        validation.validate_aud = false;
+        jsonwebtoken::decode(
+            value.expose_secret(),
+            &DecodingKey::from_secret(&self.key),
+            &validation,
+        )
+        .ok()
+        .map(|token| token.claims)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    use super::*;
+
+    fn claims() -> Claims {
+        Claims {
+            exp: None,
+            iat: 1_700_000_000,
+            iss: "org-operator".to_owned(),
+            nbf: 1_700_000_000,
+            org_id: "o".to_owned(),
+            token_id: "t".to_owned(),
+            user_id: "u".to_owned(),
+        }
+    }
+
+    fn signer(byte: u8) -> Signer {
+        Signer::new(Zeroizing::new(vec![byte; SIGNING_KEY_BYTES]))
+    }
+
+    #[test]
+    fn the_same_claims_give_the_same_value() {
+        let first = signer(1).sign(&claims()).unwrap();
+        let again = signer(1).sign(&claims()).unwrap();
+        assert_eq!(first.expose_secret(), again.expose_secret());
+        assert_eq!(signer(1).verify(&first), Some(claims()));
+    }
+
+    #[test]
+    fn a_value_is_an_ordinary_jwt() {
+        let value = signer(1)
+            .sign(&Claims {
+                exp: Some(1_800_000_000),
+                ..claims()
+            })
+            .unwrap();
+        let parts: Vec<_> = value.expose_secret().split('.').collect();
+        let json = |part: &str| -> serde_json::Value {
+            serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        assert_eq!(
+            json(parts[0]),
+            serde_json::json!({"alg": "HS256", "typ": "JWT"})
+        );
+        assert_eq!(
+            json(parts[1]),
+            serde_json::json!({
+                "exp": 1_800_000_000, "iat": 1_700_000_000, "iss": "org-operator", "nbf": 1_700_000_000,
+                "org_id": "o", "token_id": "t", "user_id": "u",
+            })
+        );
+    }
+
+    #[test]
+    fn what_this_key_did_not_sign_does_not_verify() {
+        let value = signer(1).sign(&claims()).unwrap();
+        assert_eq!(signer(2).verify(&value), None);
+        let parts: Vec<_> = value.expose_secret().split('.').collect();
+        let changed = Claims {
+            org_id: "other".to_owned(),
+            ..claims()
+        };
+        let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&changed).unwrap());
+        let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
+        for forged in [
+            format!("{}.{payload}.{}", parts[0], parts[2]),
+            format!("{unsigned}.{payload}."),
+            format!("{}.{}", parts[0], parts[1]),
+            String::new(),
+            "..".to_owned(),
+        ] {
+            assert_eq!(signer(1).verify(&forged.clone().into()), None, "{forged}");
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! Secrets: one writer, one set of rules.
+//!
+//! A Secret is created whole by POST and changed by merge patch with the resourceVersion just read; never by
+//! server-side apply, which merges into a foreign Secret without a conflict. Nothing here lists or watches: to list
+//! Secrets is to read them all. Replies are read as text and parsed here, because a client that cannot decode a reply
+//! logs it.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kube::api::{GetParams, Patch, PatchParams, PostParams};
+use kube::core::Request;
+use kube::{Client, Resource};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use zeroize::{Zeroize, Zeroizing};
+
+/// The field manager of Secrets and finalizers.
+pub const FIELD_MANAGER: &str = "org-operator";
+
+/// Prefix of the annotations that the operator writes on Secrets.
+const ANNOTATION: &str = "org-operator.dev/";
+
+/// The values of a Secret by key.
+pub type Values = BTreeMap<String, SecretString>;
+
+/// A Secret as it is to be written.
+#[derive(Clone, Debug)]
+pub struct SecretImage {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+    /// `type` of the Secret.
+    pub type_: String,
+    /// Labels, ours included.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations, ours included.
+    pub annotations: BTreeMap<String, String>,
+    /// The resource that it belongs to.
+    pub owner: OwnerReference,
+}
+
+/// A Secret as it was read.
+#[derive(Debug)]
+pub struct StoredSecret {
+    /// For the precondition of the next change.
+    pub resource_version: String,
+    /// The uid of its controlling owner.
+    pub controller_uid: Option<String>,
+    /// Annotations.
+    pub annotations: BTreeMap<String, String>,
+    /// Values.
+    pub values: Values,
+}
+
+impl StoredSecret {
+    /// An annotation of ours, by its name without the prefix.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(&annotation(name)).map(String::as_str)
+    }
+
+    /// Whether all these keys are there with a value.
+    pub fn has(&self, keys: &[&str]) -> bool {
+        keys.iter().all(|key| self.values.get(*key).is_some_and(|value| !value.expose_secret().is_empty()))
+    }
+}
+
+/// The full name of an annotation of ours.
+pub fn annotation(name: &str) -> String {
+    format!("{ANNOTATION}{name}")
+}
+
+/// SHA-256 over keys and values, in hex: tells an edited Secret without keeping its values.
+pub fn digest(values: &Values) -> String {
+    let mut hash = Sha256::new();
+    for (key, value) in values {
+        for part in [key.as_bytes(), value.expose_secret().as_bytes()] {
+            hash.update(part.len().to_be_bytes());
+            hash.update(part);
+        }
+    }
+    hash.finalize().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+}
+
+/// Why a Secret could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretError {
+    /// A Secret of that name is there already.
+    #[error("a Secret of that name is there already")]
+    AlreadyExists,
+    /// It changed since it was read.
+    #[error("the Secret changed since it was read")]
+    Conflict,
+    /// The operator has no right to it.
+    #[error("the operator may not {verb} Secrets in the namespace {namespace}: a RoleBinding to its Secret rights is missing")]
+    Denied {
+        /// What was tried.
+        verb: &'static str,
+        /// Where.
+        namespace: String,
+    },
+    /// The API server refuses the write: quota, admission policy, immutable Secret, namespace going away.
+    #[error(
+        "the API server refuses to write the Secret {name} ({code}): a quota, an admission policy, an immutable Secret \
+         or a namespace that is being deleted stands in the way"
+    )]
+    Refused {
+        /// The Secret.
+        name: String,
+        /// HTTP status code.
+        code: u16,
+    },
+    /// What was read is not a Secret that can be understood.
+    #[error("the Secret {name} could not be read: its data is not valid")]
+    Malformed {
+        /// The Secret.
+        name: String,
+    },
+    /// The API server did not answer.
+    #[error("the API server did not answer")]
+    Unavailable(#[source] Box<kube::Error>),
+}
+
+/// Reads and writes Secrets.
+#[derive(Clone)]
+pub struct SecretStore {
+    client: Client,
+}
+
+impl std::fmt::Debug for SecretStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SecretStore")
+    }
+}
+
+impl SecretStore {
+    /// A store on that client.
+    pub fn new(client: Client) -> Self {
+        Self { client }
+    }
+
+    /// Reads one; `None` where there is none.
+    pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, SecretError> {
+        let request = request(namespace).get(name, &GetParams::default()).map_err(|e| unavailable(e.into()))?;
+        match self.client.request_text(request).await {
+            Ok(text) => parse(name, Zeroizing::new(text)).map(Some),
+            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
+            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+                Err(SecretError::Denied { verb: "get", namespace: namespace.to_owned() })
+            }
+            Err(error) => Err(unavailable(error)),
+        }
+    }
+
+    /// Creates one whole. With `dry_run` nothing is written, but everything is checked.
+    pub async fn create(&self, image: &SecretImage, values: &Values, dry_run: bool) -> Result<(), SecretError> {
+        let mut body = body(image, values, None);
+        body["type"] = json!(image.type_);
+        let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
+        let request = request(&image.namespace).create(&params, serialise(body)).map_err(|e| unavailable(e.into()))?;
+        self.write("create", image, request).await
+    }
+
+    /// Replaces the values of one that was read as `resource_version`.
+    pub async fn replace(
+        &self,
+        image: &SecretImage,
+        values: &Values,
+        resource_version: &str,
+        dry_run: bool,
+    ) -> Result<(), SecretError> {
+        self.patch(&image.namespace, &image.name, body(image, values, Some(resource_version)), dry_run).await
+    }
+
+    /// Lets one outlive its resource: the owner reference goes, and an annotation says since when.
+    pub async fn release(&self, namespace: &str, name: &str, read: &StoredSecret, now: Timestamp) -> Result<(), SecretError> {
+        let since = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
+        let body = json!({"metadata": {
+            "resourceVersion": read.resource_version,
+            "ownerReferences": null,
+            "annotations": {annotation("released"): since},
+        }});
+        self.patch(namespace, name, body, false).await
+    }
+
+    async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
+        let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        let patch = Patch::Merge(Wiped(body));
+        let request = request(namespace).patch(name, &params, &patch).map_err(|e| unavailable(e.into()))?;
+        match self.client.request_text(request).await {
+            Ok(text) => {
+                drop(Zeroizing::new(text));
+                Ok(())
+            }
+            Err(error) => Err(refusal("patch", namespace, name, error)),
+        }
+    }
+
+    async fn write(
+        &self,
+        verb: &'static str,
+        image: &SecretImage,
+        request: http::Request<Vec<u8>>,
+    ) -> Result<(), SecretError> {
+        match self.client.request_text(request).await {
+            Ok(text) => {
+                drop(Zeroizing::new(text));
+                Ok(())
+            }
+            Err(error) => Err(refusal(verb, &image.namespace, &image.name, error)),
+        }
+    }
+}
+
+/// A body with secrets in it, wiped when it is dropped.
+struct Wiped(Value);
+
+impl serde::Serialize for Wiped {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Drop for Wiped {
+    fn drop(&mut self) {
+        wipe(&mut self.0);
+    }
+}
+
+fn wipe(value: &mut Value) {
+    match value {
+        Value::String(text) => text.zeroize(),
+        Value::Array(items) => items.iter_mut().for_each(wipe),
+        Value::Object(members) => members.values_mut().for_each(wipe),
+        _ => {}
+    }
+}
+
+fn serialise(body: Value) -> Vec<u8> {
+    Wiped(body).0.to_string().into_bytes()
+}
+
+fn body(image: &SecretImage, values: &Values, resource_version: Option<&str>) -> Value {
+    let metadata = ObjectMeta {
+        name: Some(image.name.clone()),
+        namespace: Some(image.namespace.clone()),
+        resource_version: resource_version.map(str::to_owned),
+        labels: Some(image.labels.clone()),
+        annotations: Some(image.annotations.clone()),
+        owner_references: Some(vec![image.owner.clone()]),
+        ..ObjectMeta::default()
+    };
+    let data: serde_json::Map<String, Value> = values
+        .iter()
+        .map(|(key, value)| (key.clone(), Value::String(STANDARD.encode(value.expose_secret().as_bytes()))))
+        .collect();
+    json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": data})
+}
+
+fn request(namespace: &str) -> Request {
+    Request::new(Secret::url_path(&(), Some(namespace)))
+}
+
+/// The parts of a Secret that are read. Its `Debug` would print values, so it has none.
+#[derive(Deserialize)]
+struct Raw {
+    metadata: ObjectMeta,
+    #[serde(default)]
+    data: BTreeMap<String, Zeroizing<String>>,
+}
+
+fn parse(name: &str, text: Zeroizing<String>) -> Result<StoredSecret, SecretError> {
+    let malformed = || SecretError::Malformed { name: name.to_owned() };
+    let raw: Raw = serde_json::from_str(&text).map_err(|_| malformed())?;
+    let mut values = Values::new();
+    for (key, encoded) in raw.data {
+        let bytes = Zeroizing::new(STANDARD.decode(encoded.as_bytes()).map_err(|_| malformed())?);
+        // A foreign Secret may hold bytes that are no text: such a value is none of ours.
+        if let Ok(text) = std::str::from_utf8(&bytes) {
+            values.insert(key, SecretString::from(text));
+        }
+    }
+    let controller = raw.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
+    Ok(StoredSecret {
+        resource_version: raw.metadata.resource_version.ok_or_else(malformed)?,
+        controller_uid: controller.map(|owner| owner.uid.clone()),
+        annotations: raw.metadata.annotations.unwrap_or_default(),
+        values,
+    })
+}
+
+fn refusal(verb: &'static str, namespace: &str, name: &str, error: kube::Error) -> SecretError {
+    match error {
+        kube::Error::Api(status) if status.is_already_exists() => SecretError::AlreadyExists,
+        kube::Error::Api(status) if status.is_conflict() => SecretError::Conflict,
+        // The authoriser's own words; a quota or an admission plugin answers 403 too.
+        kube::Error::Api(status) if status.is_forbidden() && status.message.contains(&format!("cannot {verb} resource")) => {
+            SecretError::Denied { verb, namespace: namespace.to_owned() }
+        }
+        kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
+            SecretError::Refused { name: name.to_owned(), code: status.code }
+        }
+        error => unavailable(error),
+    }
+}
+
+fn unavailable(error: kube::Error) -> SecretError {
+    SecretError::Unavailable(Box::new(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_tells_keys_from_values() {
+        let of = |pairs: &[(&str, &str)]| {
+            digest(&pairs.iter().map(|(k, v)| ((*k).to_owned(), SecretString::from(*v))).collect::<Values>())
+        };
+        assert_eq!(of(&[("a", "b")]), of(&[("a", "b")]));
+        assert_ne!(of(&[("a", "bc")]), of(&[("ab", "c")]));
+        assert_ne!(of(&[("a", "b")]), of(&[("a", "c")]));
+        assert_eq!(of(&[]).len(), 64);
+    }
+
+    #[test]
+    fn what_was_read_cannot_be_printed() {
+        let text = json!({
+            "metadata": {"resourceVersion": "7", "name": "s", "ownerReferences": [
+                {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": true}]},
+            "data": {"token": STANDARD.encode("canary"), "binary": STANDARD.encode([0xff, 0xfe])},
+        });
+        let read = parse("s", Zeroizing::new(text.to_string())).unwrap();
+        assert_eq!(read.controller_uid.as_deref(), Some("u"));
+        assert!(read.has(&["token"]) && !read.has(&["token", "binary"]));
+        assert!(!format!("{read:?}").contains("canary"));
+        let cut = parse("s", Zeroizing::new(text.to_string()[..60].to_owned())).unwrap_err();
+        assert!(!format!("{cut} {cut:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,229 @@
+//! What one platform may be asked for: requests a second, requests at once, `Retry-After` obeyed, and a breaker that
+//! stops asking a platform that does not answer. Each Platform has its own, so a slow one delays nobody else's objects.
+
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use governor::clock::{Clock, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::{AdminApi, Backend, Error};
+use crate::domain::capability::Capabilities;
+use crate::domain::entity::{Created, Entity, Kind, Lookup};
+use crate::domain::fault::FaultKind;
+
+/// Failures in a row after which the breaker opens.
+const BREAKER_FAILURES: u32 = 5;
+/// How long it stays open before one request may try again.
+const BREAKER_PAUSE: Duration = Duration::from_secs(15);
+
+/// The limits of a Platform's manifest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests a second.
+    pub requests_per_second: NonZeroU32,
+    /// Requests at once.
+    pub concurrency: usize,
+}
+
+/// One platform's budget.
+#[derive(Debug)]
+pub struct Budget {
+    rate: DefaultDirectRateLimiter,
+    clock: DefaultClock,
+    slots: Semaphore,
+    breaker: Mutex<Breaker>,
+}
+
+#[derive(Debug, Default)]
+struct Breaker {
+    failures: u32,
+    closed_until: Option<Instant>,
+}
+
+impl Budget {
+    /// A full budget.
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            rate: RateLimiter::direct(Quota::per_second(limits.requests_per_second)),
+            clock: DefaultClock::default(),
+            slots: Semaphore::new(limits.concurrency),
+            breaker: Mutex::new(Breaker::default()),
+        }
+    }
+
+    /// Runs one request within the budget: waits for a slot and for its turn, and refuses at once while the platform
+    /// asked to be left alone.
+    pub async fn spend<T>(&self, operation: &str, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.admit(operation)?;
+        let closed = |_| Error::new(FaultKind::Unavailable(None), operation, "the operator is stopping");
+        let _slot = self.slots.acquire().await.map_err(closed)?;
+        while let Err(not_yet) = self.rate.check() {
+            tokio::time::sleep(not_yet.wait_time_from(self.clock.now())).await;
+        }
+        self.admit(operation)?;
+        let result = request.await;
+        self.learn(&result);
+        result
+    }
+
+    fn admit(&self, operation: &str) -> Result<(), Error> {
+        let left = self.breaker().closed_until.and_then(|until| until.checked_duration_since(Instant::now()));
+        match left {
+            Some(left) if !left.is_zero() => Err(Error::new(
+                FaultKind::Unavailable(Some(left)),
+                operation,
+                "the platform is left alone for a while, because it did not answer or asked for it",
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    fn learn<T>(&self, result: &Result<T, Error>) {
+        let mut breaker = self.breaker();
+        let pause = match result.as_ref().err().map(|error| error.kind) {
+            Some(FaultKind::RateLimited(Some(after)) | FaultKind::Unavailable(Some(after))) => Some(after),
+            Some(FaultKind::Unavailable(None) | FaultKind::TimedOut | FaultKind::OutcomeUnknown) => {
+                breaker.failures += 1;
+                (breaker.failures >= BREAKER_FAILURES).then_some(BREAKER_PAUSE)
+            }
+            _ => {
+                breaker.failures = 0;
+                None
+            }
+        };
+        breaker.closed_until = pause.map(|pause| Instant::now() + pause).or(breaker.closed_until);
+    }
+
+    fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A platform within its budget.
+#[derive(Debug)]
+pub struct Budgeted<A: ?Sized> {
+    budget: Arc<Budget>,
+    api: Arc<A>,
+}
+
+impl<A: ?Sized> Budgeted<A> {
+    /// Puts `api` under `budget`.
+    pub fn new(api: Arc<A>, budget: Arc<Budget>) -> Self {
+        Self { budget, api }
+    }
+}
+
+#[async_trait]
+impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Budgeted<A> {
+    async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error> {
+        self.budget.spend("find", self.api.find(scope, lookup)).await
+    }
+
+    async fn create(&self, new: &E::New) -> Result<Created<E>, Error> {
+        self.budget.spend("create", self.api.create(new)).await
+    }
+
+    async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error> {
+        self.budget.spend("update", self.api.update(scope, id, change)).await
+    }
+
+    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
+        self.budget.spend("delete", self.api.delete(scope, id)).await
+    }
+}
+
+#[async_trait]
+impl<A: AdminApi + ?Sized> AdminApi for Budgeted<A> {
+    fn capabilities(&self) -> Capabilities {
+        self.api.capabilities()
+    }
+
+    fn url(&self) -> String {
+        self.api.url()
+    }
+
+    async fn probe(&self) -> Result<String, Error> {
+        self.budget.spend("probe", self.api.probe()).await
+    }
+
+    fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
+        self.api.check_name(kind, name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(requests_per_second: u32, concurrency: usize) -> Budget {
+        Budget::new(Limits { requests_per_second: NonZeroU32::new(requests_per_second).unwrap(), concurrency })
+    }
+
+    fn fault(kind: FaultKind) -> Error {
+        Error::new(kind, "find", "test")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn retry_after_is_obeyed_and_ends() {
+        let budget = budget(100, 4);
+        let asked = budget.spend("find", async { Err::<(), _>(fault(FaultKind::RateLimited(Some(Duration::from_secs(9))))) });
+        assert!(asked.await.is_err());
+        let refused = budget.spend("find", async { Ok(()) }).await.unwrap_err();
+        assert!(matches!(refused.kind, FaultKind::Unavailable(Some(left)) if left <= Duration::from_secs(9)));
+        tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(budget.spend("find", async { Ok(()) }).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_breaker_opens_after_failures_in_a_row_and_lets_one_try_again() {
+        let budget = budget(100, 4);
+        for _ in 0..BREAKER_FAILURES {
+            let failed = budget.spend("find", async { Err::<(), _>(fault(FaultKind::TimedOut)) }).await.unwrap_err();
+            assert_eq!(failed.kind, FaultKind::TimedOut);
+        }
+        let refused = budget.spend("find", async { Ok(()) }).await.unwrap_err();
+        assert!(matches!(refused.kind, FaultKind::Unavailable(Some(_))));
+        tokio::time::advance(BREAKER_PAUSE).await;
+        assert!(budget.spend("find", async { Ok(()) }).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_between_failures_keeps_the_breaker_closed() {
+        let budget = budget(100, 4);
+        for round in 0..20 {
+            let kind = if round % 4 == 3 { FaultKind::NotFound } else { FaultKind::TimedOut };
+            let failed = budget.spend("find", async { Err::<(), _>(fault(kind)) }).await.unwrap_err();
+            assert_eq!(failed.kind, kind);
+        }
+    }
+
+    #[tokio::test]
+    async fn no_more_than_the_concurrency_runs_at_once() {
+        let budget = Arc::new(budget(1000, 2));
+        let running = Arc::new(Mutex::new((0, 0)));
+        let requests = (0..8).map(|_| {
+            let (budget, running) = (Arc::clone(&budget), Arc::clone(&running));
+            async move {
+                budget
+                    .spend("find", async {
+                        {
+                            let mut seen = running.lock().unwrap();
+                            seen.0 += 1;
+                            seen.1 = seen.0.max(seen.1);
+                        }
+                        tokio::task::yield_now().await;
+                        running.lock().unwrap().0 -= 1;
+                        Ok(())
+                    })
+                    .await
+            }
+        });
+        assert!(futures::future::join_all(requests).await.iter().all(Result::is_ok));
+        assert_eq!(running.lock().unwrap().1, 2);
+    }
+}
