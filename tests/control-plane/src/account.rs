@@ -67,7 +67,7 @@ impl ControlPlane {
         })?;
         Ok((
             server.to_owned(),
-            read(&self.dir().join(crate::plane::AUTHORITY))?,
+            read(&self.dir().join(crate::files::AUTHORITY))?,
         ))
     }
 }

@@ -1,5 +1,12 @@
 //! What a plane has to do for the tests that run against it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test says that it failed by panicking"
+)]
+
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::thread;
@@ -15,7 +22,7 @@ fn plane() -> &'static ControlPlane {
 
 /// Waits until `done` says so.
 fn until(what: &str, mut done: impl FnMut() -> bool) {
-    let limit = Instant::now() + Duration::from_secs(60);
+    let limit = Instant::now() + Duration::from_mins(1);
     while !done() {
         assert!(Instant::now() < limit, "{what}: not within a minute");
         thread::sleep(Duration::from_millis(100));
@@ -34,7 +41,7 @@ fn exists(arguments: &[&str]) -> bool {
         .is_empty()
 }
 
-/// A file of rules that let a service account read ConfigMaps and nothing else.
+/// A file of rules that let a service account read config maps and nothing else.
 fn rules() -> &'static Path {
     static RULES: OnceLock<PathBuf> = OnceLock::new();
     RULES.get_or_init(|| {
@@ -96,7 +103,6 @@ fn a_service_account_has_the_rights_of_its_file_and_no_others() {
         "{message}"
     );
 
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(
         std::fs::metadata(&kubeconfig).unwrap().permissions().mode() & 0o777,
         0o600
@@ -240,7 +246,6 @@ fn a_refusal_says_what_kubectl_said() {
 
 #[test]
 fn nobody_but_its_owner_reads_its_files() {
-    use std::os::unix::fs::PermissionsExt;
     assert_eq!(
         std::fs::metadata(plane().dir())
             .unwrap()
