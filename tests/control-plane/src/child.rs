@@ -29,7 +29,12 @@ const TAIL_BYTES: u64 = 16 * 1024;
 ///
 /// The own group keeps a Ctrl-C on the terminal away from it: its parent decides when it ends.
 pub(crate) fn command(program: &Path) -> Command {
-    let mut command = Command::new(OWN_PROGRAM);
+    command_by(Path::new(OWN_PROGRAM), program)
+}
+
+/// The same by the `control-plane` program at `own`, for processes that are none themselves.
+pub(crate) fn command_by(own: &Path, program: &Path) -> Command {
+    let mut command = Command::new(own);
     command
         .args(["child", "--parent"])
         .arg(std::process::id().to_string())

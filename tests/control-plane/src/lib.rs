@@ -7,6 +7,7 @@
 
 mod account;
 mod audit;
+mod bound;
 mod certificates;
 mod child;
 pub mod cli;

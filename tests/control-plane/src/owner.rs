@@ -32,6 +32,14 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// A program under test could not be started.
+    #[error("{} cannot be run", program.display())]
+    Program {
+        /// Its file.
+        program: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
     /// The supervisor ended before the plane was ready.
     #[error("the control plane did not start ({status}); standard error above says why")]
     NotStarted {
@@ -86,6 +94,7 @@ pub enum Error {
 /// the supervisor sees its standard input end.
 #[derive(Debug)]
 pub struct ControlPlane {
+    program: PathBuf,
     supervisor: Child,
     lifeline: Option<ChildStdin>,
     ready: Ready,
@@ -128,6 +137,7 @@ impl ControlPlane {
         }
         if let Ok(ready) = serde_json::from_str(&line) {
             return Ok(Self {
+                program: program.to_owned(),
                 supervisor,
                 lifeline,
                 ready,
@@ -163,6 +173,11 @@ impl ControlPlane {
     /// The process id of the supervisor.
     pub fn supervisor_id(&self) -> u32 {
         self.supervisor.id()
+    }
+
+    /// The file of the `control-plane` program.
+    pub(crate) fn supervisor_program(&self) -> &Path {
+        &self.program
     }
 
     /// How the supervisor ended, if it has: then the plane is gone.

@@ -77,6 +77,7 @@ pub(crate) fn build(
     if missing().is_empty() {
         return Ok(());
     }
+    require_go()?;
     let modules = directory.join("modules");
     fs::create_dir_all(&modules).map_err(cache_error(&modules))?;
     let _lock = lock(&directory.join("lock"), interrupt)?;
@@ -114,14 +115,8 @@ fn build_one(
 ) -> Result<(), BuildError> {
     // The first step downloads what the second one compiles, and counts it.
     let mut step = Step::begin(format!("{title}, modules"), None);
-    let mut list = go("list", modules)?;
-    list.args([
-        "-mod=readonly",
-        "-deps",
-        "-f",
-        "{{.ImportPath}}",
-        source.package,
-    ]);
+    let mut list = go("list", modules);
+    list.args(["-deps", "-f", "{{.ImportPath}}", source.package]);
     let mut downloads = 0;
     let packages = run(list, "list", source.name, interrupt, &mut |line| {
         if let Some(module) = line.strip_prefix("go: downloading ") {
@@ -137,7 +132,7 @@ fn build_one(
     ));
 
     let mut step = Step::begin(format!("{title}, compiling"), u64::try_from(total).ok());
-    let mut compile = go("build", modules)?;
+    let mut compile = go("build", modules);
     compile
         .arg("-v")
         .args(pins.flags())
@@ -166,28 +161,33 @@ fn build_one(
 }
 
 /// `go` with a clean environment: what a user has set for other builds must not change this one.
-fn go(subcommand: &str, modules: &Path) -> Result<Command, BuildError> {
-    match Command::new("go")
-        .arg("version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-    {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BuildError::NoGo),
-        Err(error) => return Err(BuildError::Go(error)),
-    }
+fn go(subcommand: &str, modules: &Path) -> Command {
     let mut command = child::command(Path::new("go"));
     command.arg(subcommand).current_dir(modules).envs([
         ("CGO_ENABLED", "0"),
-        ("GOFLAGS", ""),
+        // Empty would count as unset, and then `go env -w` has the word.
+        ("GOFLAGS", "-mod=readonly"),
         ("GOWORK", "off"),
         ("GO111MODULE", "on"),
     ]);
     for variable in ["GOOS", "GOARCH", "GOEXPERIMENT"] {
         command.env_remove(variable);
     }
-    Ok(command)
+    command
+}
+
+/// Fails, with what to do, where there is no Go.
+fn require_go() -> Result<(), BuildError> {
+    let version = Command::new("go")
+        .arg("version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match version {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BuildError::NoGo),
+        Err(error) => Err(BuildError::Go(error)),
+    }
 }
 
 /// Runs `go`, shows each line of its standard error to `watch` (and an empty one now and then), and returns its standard

@@ -255,3 +255,23 @@ fn nobody_but_its_owner_reads_its_files() {
         0
     );
 }
+
+#[test]
+fn a_program_under_test_outlives_the_thread_that_asked_for_it() {
+    let start = || {
+        plane().spawn(Path::new("/bin/sleep"), |command| {
+            command.arg("600");
+        })
+    };
+    let mut child = thread::spawn(start).join().unwrap().unwrap();
+    // By then the kernel would have killed a child of the ended thread.
+    plane().run(["get", "--raw", "/readyz"]).unwrap();
+    assert_eq!(child.try_wait().unwrap(), None);
+    // The process is the program itself, not one around it: a signal reaches it.
+    let comm = format!("/proc/{}/comm", child.id());
+    until("it runs", || {
+        std::fs::read_to_string(&comm).unwrap() == "sleep\n"
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+}

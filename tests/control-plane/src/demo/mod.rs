@@ -20,6 +20,8 @@ use state::State;
 
 /// How often the resources are looked at.
 const LOOK: Duration = Duration::from_millis(300);
+/// How long kubectl may not know a new kind.
+const DISCOVERED_WITHIN: Duration = Duration::from_secs(15);
 /// How long the operator may take to end: it finishes its calls in flight.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// The namespace and the name of the operator's service account.
@@ -165,11 +167,7 @@ impl Demo {
 
         say(&format!("applying {}", self.manifest.display()));
         let begun = Instant::now();
-        plane.run([
-            OsStr::new("apply"),
-            "-f".as_ref(),
-            self.manifest.as_os_str(),
-        ])?;
+        self.apply(plane, interrupt)?;
         let Some(states) = self.wait(plane, &mut operator, interrupt, begun)? else {
             return Ok(());
         };
@@ -187,6 +185,25 @@ impl Demo {
         operator
             .stop(PATIENCE)
             .map_err(system("the operator cannot be stopped"))
+    }
+
+    /// Applies the manifest. A kind may be established a moment before kubectl can discover it.
+    fn apply(&self, plane: &ControlPlane, interrupt: &Interrupt) -> Result<(), DemoError> {
+        let until = Instant::now() + DISCOVERED_WITHIN;
+        loop {
+            let arguments = [
+                OsStr::new("apply"),
+                "-f".as_ref(),
+                self.manifest.as_os_str(),
+            ];
+            match plane.run(arguments) {
+                Err(Error::Refused { message, .. })
+                    if message.contains("no matches for kind")
+                        && Instant::now() < until
+                        && !interrupt.wait(LOOK) => {}
+                result => return result.map(drop).map_err(Into::into),
+            }
+        }
     }
 
     fn start_operator(&self, plane: &ControlPlane, port: u16) -> Result<Program, DemoError> {
