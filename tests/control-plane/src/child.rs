@@ -29,7 +29,12 @@ const TAIL_BYTES: u64 = 16 * 1024;
 ///
 /// The own group keeps a Ctrl-C on the terminal away from it: its parent decides when it ends.
 pub(crate) fn command(program: &Path) -> Command {
-    let mut command = Command::new(OWN_PROGRAM);
+    command_by(Path::new(OWN_PROGRAM), program)
+}
+
+/// The same by the `control-plane` program at `own`, for processes that are none themselves.
+pub(crate) fn command_by(own: &Path, program: &Path) -> Command {
+    let mut command = Command::new(own);
     command
         .args(["child", "--parent"])
         .arg(std::process::id().to_string())
@@ -170,8 +175,8 @@ mod tests {
     fn the_tail_is_the_last_lines() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("log");
-        let text: String = (0..100).map(|line| format!("line {line}\n")).collect();
-        std::fs::write(&path, text).unwrap();
+        let lines: Vec<String> = (0..100).map(|line| format!("line {line}")).collect();
+        std::fs::write(&path, lines.join("\n")).unwrap();
         let tail = tail(&path).unwrap();
         assert!(tail.starts_with("line 80\n"), "{tail}");
         assert!(tail.ends_with("line 99"), "{tail}");

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::demo::Demo;
 use crate::interrupt::Interrupt;
 use crate::progress::say;
 use crate::{child, supervisor};
@@ -28,6 +29,8 @@ enum Subcommands {
     Obtain,
     /// Starts a plane, prints where it is as one line of JSON, and stays until standard input ends or Ctrl-C
     Up,
+    /// Starts a plane and the operator against it, and shows a manifest become Ready
+    Demo(Demo),
     /// Becomes a program that dies with its parent
     #[command(hide = true)]
     Child {
@@ -45,6 +48,7 @@ pub fn run() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Arguments::parse().command {
         Subcommands::Obtain => obtain(),
         Subcommands::Up => supervisor::up().map_err(Into::into),
+        Subcommands::Demo(demo) => demo.run().map_err(Into::into),
         Subcommands::Child { parent, program } => {
             let error = child::become_program(parent, &program);
             let name = program

@@ -5,13 +5,23 @@
 //!
 //! Linux only: children that die with their parent are the Linux kernel's.
 
+mod account;
+mod audit;
+mod bound;
 mod certificates;
 mod child;
 pub mod cli;
+mod demo;
+mod files;
 mod interrupt;
 mod kubeconfig;
+mod owner;
+mod pins;
 mod plane;
 mod programs;
 mod progress;
 mod supervisor;
 mod toolchain;
+
+pub use audit::{AuditEvent, audit_events};
+pub use owner::{ControlPlane, Error};

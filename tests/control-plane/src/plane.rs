@@ -9,14 +9,13 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::certificates::{Certificates, Identity};
 use crate::child::{self, Program};
+use crate::files::{Files, FilesError};
 use crate::interrupt::Interrupt;
-use crate::kubeconfig::{self, Credential};
 use crate::programs::Programs;
 
 /// How long a plane may take to come up. It takes three seconds; the rest is for a machine that is busy compiling.
-const READY_WITHIN: Duration = Duration::from_secs(120);
+const READY_WITHIN: Duration = Duration::from_mins(2);
 /// How often readiness is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 /// How often another port is tried when somebody took the one that was free a moment ago.
@@ -40,17 +39,9 @@ pub(crate) struct Ready {
 /// Why a plane did not come up.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StartError {
-    /// A file of the plane's cannot be written.
-    #[error("{} cannot be written", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// Certificates cannot be made.
-    #[error("the plane's certificates cannot be made")]
-    Certificates(#[from] rcgen::Error),
+    /// What the programs read cannot be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// There is no free port.
     #[error("no free port on 127.0.0.1")]
     Port(#[source] io::Error),
@@ -164,77 +155,6 @@ impl Drop for Running {
     }
 }
 
-/// The files that the programs read.
-struct Files {
-    certificates: Certificates,
-    authority: PathBuf,
-    server_certificate: PathBuf,
-    server_key: PathBuf,
-    token_key: PathBuf,
-    token_public_key: PathBuf,
-    audit_policy: PathBuf,
-    audit_log: PathBuf,
-    admin: PathBuf,
-    controller_manager: PathBuf,
-}
-
-impl Files {
-    fn write(dir: &Path) -> Result<Self, StartError> {
-        let files = Self {
-            certificates: Certificates::generate()?,
-            authority: dir.join("ca.pem"),
-            server_certificate: dir.join("kube-apiserver.pem"),
-            server_key: dir.join("kube-apiserver-key.pem"),
-            token_key: dir.join("service-account-key.pem"),
-            token_public_key: dir.join("service-account.pem"),
-            audit_policy: dir.join("audit-policy.yaml"),
-            audit_log: dir.join("audit.log"),
-            admin: dir.join("admin.kubeconfig"),
-            controller_manager: dir.join("kube-controller-manager.kubeconfig"),
-        };
-        write(&files.authority, &files.certificates.authority)?;
-        write(
-            &files.server_certificate,
-            &files.certificates.server.certificate,
-        )?;
-        write(&files.server_key, &files.certificates.server.key)?;
-        write(&files.token_key, &files.certificates.token_key)?;
-        write(
-            &files.token_public_key,
-            &files.certificates.token_public_key,
-        )?;
-        write(&files.audit_policy, include_str!("audit-policy.yaml"))?;
-        // Its readers may come before the first event.
-        write(&files.audit_log, "")?;
-        Ok(files)
-    }
-
-    fn write_kubeconfigs(&self, port: u16) -> Result<(), StartError> {
-        let server = format!("https://127.0.0.1:{port}");
-        let certificates = &self.certificates;
-        for (path, identity) in [
-            (&self.admin, &certificates.admin),
-            (&self.controller_manager, &certificates.controller_manager),
-        ] {
-            let Identity { certificate, key } = identity;
-            let credential = Credential::Certificate { certificate, key };
-            write(
-                path,
-                &kubeconfig::document(&server, &certificates.authority, credential, "default")
-                    .to_string(),
-            )?;
-        }
-        Ok(())
-    }
-}
-
-fn write(path: &Path, text: &str) -> Result<(), StartError> {
-    kubeconfig::write_private(path, text).map_err(|source| StartError::File {
-        path: path.to_owned(),
-        source,
-    })
-}
-
 /// A start under way.
 struct Start<'a> {
     dir: &'a Path,
@@ -273,7 +193,7 @@ impl Start<'_> {
     fn apiserver(&mut self) -> Result<(), StartError> {
         let mut attempt = 1;
         loop {
-            self.apiserver_on(free_port()?)?;
+            self.apiserver_on(free_port().map_err(StartError::Port)?)?;
             match self.wait_for("kube-apiserver", &["get", "--raw", "/readyz"]) {
                 Err(StartError::Ended {
                     name: "kube-apiserver",
@@ -410,9 +330,6 @@ fn option(flag: &str, path: &Path) -> OsString {
 }
 
 /// A port of 127.0.0.1 that was free a moment ago.
-pub(crate) fn free_port() -> Result<u16, StartError> {
-    let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
-    address
-        .map(|address| address.port())
-        .map_err(StartError::Port)
+pub(crate) fn free_port() -> io::Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

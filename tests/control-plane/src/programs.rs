@@ -5,8 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::interrupt::Interrupt;
+use crate::pins::Pins;
 use crate::progress::say;
-use crate::toolchain::{self, BuildError, Pins};
+use crate::toolchain::{self, BuildError};
 
 /// The variable by which the field's tools find a control plane's programs.
 pub(crate) const ASSETS: &str = "KUBEBUILDER_ASSETS";

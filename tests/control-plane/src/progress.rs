@@ -62,6 +62,14 @@ impl Step {
         }
     }
 
+    /// Says something that happened on the way.
+    pub(crate) fn note(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => say(text),
+        }
+    }
+
     /// Ends the step with what came of it.
     pub(crate) fn end(self, result: &str) {
         if let Some(bar) = &self.bar {

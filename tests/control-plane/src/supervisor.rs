@@ -4,8 +4,9 @@
 //! go; then it stops the programs and removes the plane's directory. Its owner holds the other end of standard input,
 //! so the owner's death, by whatever signal, ends the plane too.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -94,8 +95,12 @@ struct Directory {
 
 impl Directory {
     fn create(parent: &Path) -> io::Result<Self> {
-        // Only its owner can read it.
-        let directory = tempfile::Builder::new().prefix(PREFIX).tempdir_in(parent)?;
+        // There are keys in it: only its owner may look.
+        let private = Permissions::from_mode(0o700);
+        let directory = tempfile::Builder::new()
+            .prefix(PREFIX)
+            .permissions(private)
+            .tempdir_in(parent)?;
         // Locked before it has its name, so that nobody sees it unlocked while we live.
         let making = directory.path().join(".supervisor.lock");
         let lock = File::create(&making)?;

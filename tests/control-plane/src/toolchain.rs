@@ -11,10 +11,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::child;
 use crate::interrupt::Interrupt;
+use crate::pins::Pins;
 use crate::programs::{ASSETS, Source};
 use crate::progress::{Step, say};
 
@@ -22,68 +21,6 @@ use crate::progress::{Step, say};
 const LOOK: Duration = Duration::from_millis(200);
 /// How many of a failed command's last lines its error shows.
 const TAIL_LINES: usize = 30;
-
-/// What is built, and how.
-#[derive(Clone, Debug)]
-pub(crate) struct Pins {
-    go_mod: &'static str,
-    go_sum: &'static str,
-}
-
-impl Pins {
-    /// The pins that this program was compiled with.
-    pub(crate) fn embedded() -> Self {
-        Self {
-            go_mod: include_str!("../programs/go.mod"),
-            go_sum: include_str!("../programs/go.sum"),
-        }
-    }
-
-    /// The version of Kubernetes, such as `v1.37.2`.
-    pub(crate) fn kubernetes_version(&self) -> &'static str {
-        let version = |line: &'static str| {
-            let mut words = line.split_whitespace();
-            (words.next() == Some("k8s.io/kubernetes"))
-                .then(|| words.next())
-                .flatten()
-        };
-        self.go_mod.lines().find_map(version).unwrap_or("v0.0.0")
-    }
-
-    /// The flags of `go build`. The version goes in by the linker, as in a release of Kubernetes: without it the API
-    /// server would call itself v0.0.0, and refuse what depends on its version.
-    fn flags(&self) -> [String; 5] {
-        let version = self.kubernetes_version();
-        let mut numbers = version.trim_start_matches('v').split('.');
-        let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
-        let package = "k8s.io/component-base/version";
-        [
-            "-trimpath".to_owned(),
-            "-buildvcs=false".to_owned(),
-            "-mod=readonly".to_owned(),
-            "-ldflags".to_owned(),
-            format!(
-                "-s -w -X {package}.gitVersion={version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
-            ),
-        ]
-    }
-
-    /// The name of the directory that a build of these pins lies in: 16 hexadecimal digits.
-    pub(crate) fn key(&self) -> String {
-        let mut hash = Sha256::new();
-        hash.update(self.go_mod);
-        hash.update(self.go_sum);
-        for flag in self.flags() {
-            hash.update(flag);
-        }
-        hash.update(std::env::consts::ARCH);
-        hash.finalize()
-            .iter()
-            .take(8)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
-    }
-}
 
 /// Why a build did not come to an end.
 #[derive(Debug, thiserror::Error)]
@@ -140,6 +77,7 @@ pub(crate) fn build(
     if missing().is_empty() {
         return Ok(());
     }
+    require_go()?;
     let modules = directory.join("modules");
     fs::create_dir_all(&modules).map_err(cache_error(&modules))?;
     let _lock = lock(&directory.join("lock"), interrupt)?;
@@ -177,14 +115,8 @@ fn build_one(
 ) -> Result<(), BuildError> {
     // The first step downloads what the second one compiles, and counts it.
     let mut step = Step::begin(format!("{title}, modules"), None);
-    let mut list = go("list", modules)?;
-    list.args([
-        "-mod=readonly",
-        "-deps",
-        "-f",
-        "{{.ImportPath}}",
-        source.package,
-    ]);
+    let mut list = go("list", modules);
+    list.args(["-deps", "-f", "{{.ImportPath}}", source.package]);
     let mut downloads = 0;
     let packages = run(list, "list", source.name, interrupt, &mut |line| {
         if let Some(module) = line.strip_prefix("go: downloading ") {
@@ -200,14 +132,14 @@ fn build_one(
     ));
 
     let mut step = Step::begin(format!("{title}, compiling"), u64::try_from(total).ok());
-    let mut compile = go("build", modules)?;
+    let mut compile = go("build", modules);
     compile
         .arg("-v")
         .args(pins.flags())
         .arg("-o")
         .arg(output)
         .arg(source.package);
-    let mut compiled = 0;
+    let mut compiled: usize = 0;
     run(compile, "build", source.name, interrupt, &mut |line| {
         if !line.is_empty() && !line.contains(char::is_whitespace) {
             compiled += 1;
@@ -219,7 +151,7 @@ fn build_one(
             "packages compiled"
         };
         if !line.is_empty() || compiled > 0 {
-            step.at(compiled, what);
+            step.at(u64::try_from(compiled).unwrap_or(u64::MAX), what);
         }
     })?;
     step.end(&format!(
@@ -229,28 +161,33 @@ fn build_one(
 }
 
 /// `go` with a clean environment: what a user has set for other builds must not change this one.
-fn go(subcommand: &str, modules: &Path) -> Result<Command, BuildError> {
-    match Command::new("go")
-        .arg("version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status()
-    {
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(BuildError::NoGo),
-        Err(error) => return Err(BuildError::Go(error)),
-    }
+fn go(subcommand: &str, modules: &Path) -> Command {
     let mut command = child::command(Path::new("go"));
     command.arg(subcommand).current_dir(modules).envs([
         ("CGO_ENABLED", "0"),
-        ("GOFLAGS", ""),
+        // Empty would count as unset, and then `go env -w` has the word.
+        ("GOFLAGS", "-mod=readonly"),
         ("GOWORK", "off"),
         ("GO111MODULE", "on"),
     ]);
     for variable in ["GOOS", "GOARCH", "GOEXPERIMENT"] {
         command.env_remove(variable);
     }
-    Ok(command)
+    command
+}
+
+/// Fails, with what to do, where there is no Go.
+fn require_go() -> Result<(), BuildError> {
+    let version = Command::new("go")
+        .arg("version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    match version {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BuildError::NoGo),
+        Err(error) => Err(BuildError::Go(error)),
+    }
 }
 
 /// Runs `go`, shows each line of its standard error to `watch` (and an empty one now and then), and returns its standard
@@ -368,34 +305,6 @@ fn cache_error(path: &Path) -> impl FnOnce(io::Error) -> BuildError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_version_comes_from_the_pins() {
-        let pins = Pins {
-            go_mod: "module m\n\nrequire (\n\tk8s.io/kubernetes v1.40.3\n)\n",
-            go_sum: "",
-        };
-        assert_eq!(pins.kubernetes_version(), "v1.40.3");
-        let [.., linker] = pins.flags();
-        assert!(linker.ends_with(
-            "gitVersion=v1.40.3 -X k8s.io/component-base/version.gitMajor=1 -X k8s.io/component-base/version.gitMinor=40"
-        ));
-    }
-
-    #[test]
-    fn other_pins_have_another_key() {
-        let pins = Pins {
-            go_mod: "k8s.io/kubernetes v1.40.3",
-            go_sum: "a",
-        };
-        let other = Pins {
-            go_mod: "k8s.io/kubernetes v1.40.3",
-            go_sum: "b",
-        };
-        assert_eq!(pins.key().len(), 16);
-        assert_eq!(pins.key(), pins.clone().key());
-        assert_ne!(pins.key(), other.key());
-    }
 
     #[test]
     fn what_is_built_already_needs_no_go() {
