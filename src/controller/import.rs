@@ -33,6 +33,7 @@ pub async fn import(context: &Context, namespace: &str, import: &KeyPairImport) 
             outage: false,
         }
     })?;
+    let passphrase = passphrase.filter(|_| checked.encrypted);
     let value = KeyPairValue { private_pem, public_pem: checked.public_pem, passphrase };
     Ok((value, checked.fingerprint, reference.name.clone()))
 }
