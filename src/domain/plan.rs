@@ -235,12 +235,18 @@ fn identify<'a, C>(facts: &'a Facts<C>, now: Timestamp) -> Identity<'a, C> {
             None => vanished(facts, id, now),
         };
     }
+    by_mark_or_name(facts)
+}
+
+fn by_mark_or_name<C>(facts: &Facts<C>) -> Identity<'_, C> {
+    let refused = |reason, message: String| Identity::Refused(State::new(reason, message), Requeue::Resync);
+    let (kind, name) = (facts.kind, &facts.name);
     // A token has no name to be found by: what carries our mark and is not in the Secret was never stored.
     if kind == Kind::Token {
         return Identity::Absent;
     }
-    if let Some(ours) = facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours) {
-        return Identity::Is { candidate: ours, adopted: false };
+    if let Some(candidate) = marked(facts) {
+        return Identity::Is { candidate, adopted: false };
     }
     if let Some(id) = &facts.policy.external_id {
         return match facts.candidates.iter().find(|candidate| &candidate.id == id) {
@@ -292,7 +298,16 @@ fn adoption<'a, C>(facts: &Facts<C>, candidate: &'a Candidate<C>) -> Identity<'a
     }
 }
 
-fn vanished<'a, C>(facts: &Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
+/// The object that carries this resource's mark.
+fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
+    facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours)
+}
+
+fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
+    // Made again before its new id was recorded, or restored under another id.
+    if let Some(candidate) = marked(facts) {
+        return Identity::Is { candidate, adopted: false };
+    }
     let elapsed = facts.missing_since.map(|since| now.duration_since(since));
     if elapsed.is_none_or(|elapsed| elapsed.unsigned_abs() < ABSENCE) {
         return Identity::Refused(
@@ -312,7 +327,7 @@ fn vanished<'a, C>(facts: &Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C
             Requeue::Resync,
         );
     }
-    Identity::Absent
+    by_mark_or_name(facts)
 }
 
 fn creation<C>(facts: &Facts<C>) -> Plan<C> {
@@ -447,3 +462,7 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_properties.rs"]
+mod properties;
