@@ -8,6 +8,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -22,6 +23,10 @@ const PREFIX: &str = "control-plane-";
 const LOCK: &str = "supervisor.lock";
 /// The programs ring when they end, so this is only how long a lost ring would go unnoticed.
 const LOOK: Duration = Duration::from_secs(30);
+
+/// How often, and with what pause, a directory in use is tried to be removed.
+const REMOVALS: usize = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a supervisor failed.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +119,21 @@ impl Directory {
 
     fn path(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Programs that die with the owner may write until the kernel comes to them, and a directory that has just got
+        // another file cannot be removed.
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(self.path()) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                    thread::sleep(PAUSE)
+                }
+                _ => return,
+            }
+        }
     }
 }
 
