@@ -129,7 +129,7 @@ impl Drop for Directory {
         for _ in 0..REMOVALS {
             match fs::remove_dir_all(self.path()) {
                 Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
-                    thread::sleep(PAUSE)
+                    thread::sleep(PAUSE);
                 }
                 _ => return,
             }
