@@ -8,6 +8,12 @@
 //! ```
 
 pub mod api;
+pub mod cli;
+pub mod controller;
 pub mod domain;
-pub mod keys;
 pub mod embedded;
+pub mod keys;
+pub mod kubernetes;
+pub mod platform;
+pub mod server;
+pub mod telemetry;

@@ -56,8 +56,8 @@ pub fn crds_yaml() -> Result<String, serde_yaml::Error> {
 
 /// Makes the derived schema the one that is meant.
 ///
-/// - `nullable`: derived for every `Option`. A nullable `null` is stored and takes no default; without it the API server
-///   drops a `null`, so that `field: null` is a field left out, which is what the manifest's author means.
+/// - `nullable`: derived for every `Option`. A nullable `null` is stored and takes no default, and half of the rules would
+///   have to know it. Without it a `null` takes the default where there is one and is refused where there is none.
 /// - `title`: the names of Rust types.
 /// - Line breaks in descriptions: those of the source code; `kubectl explain` breaks lines by itself.
 fn tidy(schema: &mut JSONSchemaProps) {

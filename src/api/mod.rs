@@ -2,22 +2,25 @@
 //!
 //! The doc comments of specs and statuses are what `kubectl explain` prints, so they address that reader: what a field
 //! means, its default, an example, whether it can change. Rules that one object can break are CEL in the definitions
-//! ([`rule`]); rules across objects are conditions.
+//! (`rule.rs`); rules across objects are conditions.
 
 // KubeSchema copies each struct, `pub` included, into a function of its own, where `pub` reaches nobody.
 #![allow(unreachable_pub)]
 
-mod annotation;
 mod condition;
 mod definition;
 mod organization;
 mod platform;
 mod rule;
 mod shared;
+#[cfg(test)]
+mod tests;
 mod token;
 mod user;
 
-pub use annotation::*;
+pub use crate::domain::annotation;
+pub use crate::domain::annotation::*;
+pub use crate::domain::capability::Support;
 pub use condition::{ObjectStatus, READY};
 pub use definition::{crd_files, crds, crds_yaml};
 pub use organization::*;

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{SecretKeyRef, condition, rule};
+use super::{SecretKeyRef, Support, condition, rule};
 
 const OTHER_PLATFORM: &str = "make another Platform";
 
@@ -78,7 +78,7 @@ pub struct PlatformSpec {
     #[serde(default)]
     pub limits: PlatformLimits,
     /// Which namespaces may make objects on this Platform, and what else they may do. Default: this namespace only. May
-    /// change at any time; objects that are there already keep being served until they are deleted.
+    /// change at any time; a grant that is withdrawn deletes nothing and never stops Users and Tokens from being revoked.
     #[serde(default)]
     pub allowed_namespaces: AllowedNamespaces,
 }
@@ -377,17 +377,6 @@ pub struct CapabilityStatus {
     pub name: String,
     /// `Unknown` until the first try where only trying tells.
     pub support: Support,
-}
-
-/// Whether a platform can do a thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Support {
-    /// It can.
-    Supported,
-    /// It cannot.
-    Unsupported,
-    /// Only trying tells, and nobody has tried.
-    Unknown,
 }
 
 /// How many organisations were deleted since when; written before each deletion is sent.

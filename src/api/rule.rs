@@ -103,7 +103,7 @@ pub(super) fn is_duration(text: &str) -> String {
 
 /// The base URL of an admin API.
 pub(super) fn url() -> Rule {
-    Rule::new("isURL(self) && self.matches('^https?://[^/?#@]+(/[^?#]*)?$')")
+    Rule::new(r"isURL(self) && self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')")
         .message("write a URL such as https://admin.example.com: http or https, a host, and neither user, query nor fragment")
 }
 

@@ -132,11 +132,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
     let invalid = || InvalidDuration {
         text: text.to_owned(),
     };
-    // The parser knows more (`2h 5min ago`, `PT1H`): the API offers the three units and nothing between them.
-    if !text
-        .bytes()
-        .all(|b| b.is_ascii_digit() || matches!(b, b'h' | b'm' | b's'))
-    {
+    // The parser knows more (`2h 5min ago`, `PT1H`, `500ms`): the API offers three units of one letter each.
+    let offered = |b: &u8| b.is_ascii_digit() || matches!(b, b'h' | b'm' | b's');
+    let two_letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);
+    if !text.as_bytes().iter().all(offered) || text.as_bytes().windows(2).any(two_letters) {
         return Err(invalid());
     }
     let parsed: SignedDuration = text.parse().map_err(|_| invalid())?;

@@ -93,8 +93,9 @@ pub struct UserSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tyk: Option<TykUser>,
     /// Whether a Person gets a password from the operator. `Generate`: yes, and it is written to the Secret. `None`: no.
-    /// Left out: where the platform lets a password be set and sends no invitation. Only acts when the user is created;
-    /// later a password is reset by the annotation `org-operator.dev/rotate-requested-at` alone.
+    /// Left out: where the platform lets a password be set and sends no invitation. May change at any
+    /// time, but only acts when the user is created: later a password is reset by the annotation
+    /// `org-operator.dev/rotate-requested-at` alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "InitialPassword")]
     pub initial_password: Option<InitialPassword>,

@@ -21,7 +21,7 @@ use super::stop::Stop;
 use crate::api::annotation::{FIELD_MANAGER, FINALIZER};
 use crate::api::{Platform, annotation};
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::{Created, Entity, Record};
+use crate::domain::entity::{Created, Entity};
 use crate::domain::fault::FaultKind;
 use crate::domain::plan::{SlotState, Step};
 use crate::keys;
@@ -101,7 +101,7 @@ impl<K: Managed> Act<K> {
                 self.progress.doing("creating on the platform");
                 let api = self.api()?;
                 let new = K::creation(&self.desired, &self.values, attempt);
-                let Created { record, one_time } = K::backend(api.as_ref()).create(&new).await?;
+                let Created { record, one_time } = K::backend(api.as_ref()).create(new).await?;
                 if let Some(value) = one_time {
                     self.keep(value, &record).await?;
                 }
@@ -156,7 +156,10 @@ impl<K: Managed> Act<K> {
                 self.progress.doing("generating the key pair");
                 let key = self.context.keys.take(*size).await.map_err(|error| generation(&error))?;
                 let passphrase = keys::passphrase().map_err(|error| generation(&error))?;
-                let encoded = keys::encode(&key, *encoding, &passphrase).map_err(|error| generation(&error))?;
+                let (encoding, phrase) = (*encoding, passphrase.clone());
+                // Deriving a key from a passphrase is made to be slow.
+                let encoded = tokio::task::spawn_blocking(move || keys::encode(&key, encoding, &phrase)).await;
+                let encoded = encoded.map_err(|_| Stop::Again)?.map_err(|error| generation(&error))?;
                 let values = Values::from([
                     (key::PRIVATE.to_owned(), encoded.value.private_pem),
                     (key::PUBLIC.to_owned(), SecretString::from(encoded.value.public_pem)),

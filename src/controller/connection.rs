@@ -23,13 +23,13 @@ pub trait Connect: Send + Sync {
 /// The platforms that this operator knows.
 #[derive(Debug)]
 pub struct Platforms {
-    embedded: Arc<Embedded>,
+    embedded: Option<Arc<Embedded>>,
 }
 
 impl Platforms {
-    /// With this directory as the embedded platform.
-    pub fn new(directory: Directory) -> Self {
-        Self { embedded: Arc::new(Embedded::new(directory)) }
+    /// With this directory as the embedded platform, where the operator has one.
+    pub fn new(directory: Option<Directory>) -> Self {
+        Self { embedded: directory.map(|directory| Arc::new(Embedded::new(directory))) }
     }
 }
 
@@ -37,7 +37,13 @@ impl Platforms {
 impl Connect for Platforms {
     async fn connect(&self, platform: &Platform) -> Result<Arc<dyn AdminApi>, Stop> {
         match platform.spec.platform_type() {
-            Some(PlatformType::Embedded) => Ok(Arc::clone(&self.embedded) as Arc<dyn AdminApi>),
+            Some(PlatformType::Embedded) => match &self.embedded {
+                Some(embedded) => Ok(Arc::clone(embedded) as Arc<dyn AdminApi>),
+                None => Err(Stop::held(
+                    Reason::Unsupported,
+                    "this operator has no embedded backend: start it with --embedded-data-dir, or choose another platform",
+                )),
+            },
             Some(other) => Err(Stop::held(
                 Reason::Unsupported,
                 format!("this version of the operator cannot speak to {} yet, only to embedded", other.as_str()),
@@ -47,6 +53,7 @@ impl Connect for Platforms {
     }
 
     async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>> {
-        (type_ == PlatformType::Embedded && url == self.embedded.url()).then(|| Arc::clone(&self.embedded) as Arc<dyn AdminApi>)
+        let embedded = self.embedded.as_ref().filter(|embedded| type_ == PlatformType::Embedded && url == embedded.url())?;
+        Some(Arc::clone(embedded) as Arc<dyn AdminApi>)
     }
 }

@@ -65,7 +65,7 @@ pub struct Context {
     /// Events.
     pub recorder: Recorder,
     /// Metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Clock,
     /// One at a time puts the finalizer on a Platform.
@@ -114,7 +114,7 @@ pub struct Parts {
     /// RSA keys.
     pub keys: KeyPool,
     /// Metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Clock,
 }

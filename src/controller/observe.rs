@@ -8,11 +8,11 @@ use kube::ResourceExt;
 use super::context::Context;
 use super::managed::{Desired, Managed};
 use super::stop::Stop;
-use crate::api::annotation::FINALIZER;
+use crate::api::annotation::{FINALIZER, SECRET_EXTERNAL_ID};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::plan::{Candidate, Facts, Slot, SlotState};
 use crate::domain::policy::DeletionPolicy;
-use crate::kubernetes::secret::{StoredSecret, annotation};
+use crate::kubernetes::secret::StoredSecret;
 
 /// What was seen.
 pub struct Observed<K: Managed> {
@@ -116,7 +116,7 @@ pub fn judge(stored: Option<StoredSecret>, uid: &str, keys: &[&str]) -> (SlotSta
     match stored {
         None => (SlotState::Absent, None),
         Some(secret) if secret.controller_uid.as_deref() == Some(uid) => {
-            let external_id = secret.annotations.get(&annotation("external-id")).cloned();
+            let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
             (SlotState::Ours { external_id, complete: secret.has(keys) }, Some(secret))
         }
         Some(_) => (SlotState::Foreign, None),

@@ -237,7 +237,7 @@ impl Managed for Organization {
 fn key_pair_status(secret_name: &str, values: &Values) -> Option<KeyPairStatus> {
     let public_key = values.get(key::PUBLIC)?.expose_secret().to_owned();
     Some(KeyPairStatus {
-        fingerprint: keys::fingerprint(&public_key).ok()?,
+        fingerprint: keys::fingerprint(&public_key)?,
         public_key,
         secret_name: secret_name.to_owned(),
         secret_digest: Some(digest(values)),

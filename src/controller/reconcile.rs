@@ -12,6 +12,8 @@ use super::context::Context;
 use super::managed::Reconciled;
 use super::report::{Report, is_paused, overdue, report, report_paused};
 use super::stop::Stop;
+use crate::domain::condition::Weight;
+use crate::telemetry::ReconcileResult;
 
 /// Looks at one object once, within the deadline, and reports. It never fails: what went wrong is in the object's
 /// condition, and the answer says when to look again.
@@ -20,7 +22,7 @@ pub async fn reconcile<K: Reconciled>(cached: Arc<K>, context: Arc<Context>) -> 
         "reconcile",
         kind = K::KIND.as_str(),
         namespace = cached.namespace().unwrap_or_default(),
-        name = cached.name_any()
+        object = cached.name_any()
     );
     Ok(once(cached, &context).instrument(span).await)
 }
@@ -38,10 +40,10 @@ async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
         Err(_) => Err(overdue(context, &object.uid().unwrap_or_default())),
     };
     let outcome = match &result {
-        Ok(_) => "success",
-        Err(Stop::Held { .. }) => "held",
-        Err(Stop::Again) => "again",
-        Err(Stop::Gone) => "gone",
+        Ok(_) | Err(Stop::Gone) => ReconcileResult::Settled,
+        Err(Stop::Again | Stop::Held { outage: true, .. }) => ReconcileResult::Failed,
+        Err(Stop::Held { state, .. }) if state.reason.weight() == Weight::Stalled => ReconcileResult::Stalled,
+        Err(Stop::Held { .. }) => ReconcileResult::Waiting,
     };
     let action = report(context, Report { object, draft, result }).await;
     context.metrics.reconciled(K::KIND, outcome, began.elapsed());

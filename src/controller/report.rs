@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::runtime::events::{Event, EventType};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use serde_json::json;
 
 use super::context::Context;
@@ -65,11 +65,11 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
     match write(context, &object, draft, &state).await {
         Ok(written) => {
             if let Some(note) = event {
-                normal(context, &written, note).await;
+                normal(context, &*written, note).await;
             } else if was.as_deref() != Some(state.reason.as_str()) && !state.reason.is_plain() {
-                publish(context, &written, EventType::Warning, state.reason.as_str(), state.message.clone()).await;
+                publish(context, &*written, EventType::Warning, state.reason.as_str(), state.message.clone()).await;
             }
-            log(&written, was.as_deref(), &state);
+            log(was.as_deref(), &state);
             Action::requeue(wait)
         }
         Err(Stop::Gone) => Action::await_change(),
@@ -169,7 +169,7 @@ fn jitter(delay: Duration) -> Duration {
     delay + delay.mul_f64(share / 10.0)
 }
 
-fn log<K: Reconciled>(object: &K, was: Option<&str>, state: &State) {
+fn log(was: Option<&str>, state: &State) {
     if was == Some(state.reason.as_str()) {
         return;
     }
@@ -177,7 +177,7 @@ fn log<K: Reconciled>(object: &K, was: Option<&str>, state: &State) {
     match state.reason.weight() {
         Weight::Ready => tracing::info!(reason, "ready"),
         Weight::Reconciling => tracing::info!(reason, message, "waiting"),
-        Weight::Stalled => tracing::warn!(reason, message, name = object.name_any(), "stalled"),
+        Weight::Stalled => tracing::warn!(reason, message, "stalled"),
     }
 }
 

@@ -60,9 +60,9 @@ impl Capability {
 pub enum Support {
     /// It can.
     Supported,
-    /// It cannot: a manifest that needs it gets a condition.
+    /// It cannot.
     Unsupported,
-    /// Not tried on this server yet.
+    /// Only trying tells, and nobody has tried.
     Unknown,
 }
 

@@ -3,6 +3,7 @@
 //! Everything that could differ between two runs (time, ids, passwords, replies) comes in as an argument, so each rule
 //! here is a table in a test.
 
+pub mod annotation;
 pub mod capability;
 pub mod condition;
 pub mod entity;

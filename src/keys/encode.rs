@@ -146,61 +146,35 @@ mod tests {
         shop.write("passphrase", PASSPHRASE);
         shop.write("wrong", "Kestrel7Marble4Lantern9Orchard2y");
 
-        let by_openssl = shop.run(
-            "openssl",
-            &[
-                "pkey",
-                "-in",
-                "private.pem",
-                "-passin",
-                "file:passphrase",
-                "-pubout",
-                "-check",
-            ],
-        );
+        let by_openssl =
+            shop.run("openssl pkey -in private.pem -passin file:passphrase -pubout -check");
         assert!(by_openssl.contains("Key is valid"), "{by_openssl}");
         assert!(
             by_openssl.contains(&pair.value.public_pem),
             "openssl gives another public key:\n{by_openssl}"
         );
-        let read = shop.run(
-            "openssl",
-            &["pkey", "-pubin", "-in", "public.pem", "-pubout"],
-        );
+        let read = shop.run("openssl pkey -pubin -in public.pem -pubout");
         assert_eq!(
             read, pair.value.public_pem,
             "the public key is not written as openssl writes it"
         );
-        let refused = shop.attempt(
-            "openssl",
-            &[
-                "pkey",
-                "-in",
-                "private.pem",
-                "-passin",
-                "file:wrong",
-                "-noout",
-            ],
-        );
+        let refused = shop.attempt("openssl pkey -in private.pem -passin file:wrong -noout");
         assert!(
             !refused.status.success(),
             "openssl opens the key with a wrong passphrase"
         );
 
-        let by_ssh_keygen = shop.run("ssh-keygen", &["-y", "-P", PASSPHRASE, "-f", "private.pem"]);
-        let beside = shop.run("ssh-keygen", &["-i", "-m", "PKCS8", "-f", "public.pem"]);
+        let by_ssh_keygen = shop.run(&format!("ssh-keygen -y -P {PASSPHRASE} -f private.pem"));
+        let beside = shop.run("ssh-keygen -i -m PKCS8 -f public.pem");
         assert_eq!(by_ssh_keygen.trim(), beside.trim());
-        let refused = shop.attempt(
-            "ssh-keygen",
-            &["-y", "-P", "wrong passphrase", "-f", "private.pem"],
-        );
+        let refused = shop.attempt("ssh-keygen -y -P wrong-passphrase -f private.pem");
         assert!(
             !refused.status.success(),
             "ssh-keygen opens the key with a wrong passphrase"
         );
 
         shop.write("key.pub", &by_ssh_keygen);
-        let listed = shop.run("ssh-keygen", &["-l", "-f", "key.pub"]);
+        let listed = shop.run("ssh-keygen -l -f key.pub");
         let words: Vec<&str> = listed.split_whitespace().collect();
         assert_eq!(
             words[..2],
@@ -230,34 +204,20 @@ mod tests {
             let shop = Workshop::new();
             shop.write("private.pem", pair.value.private_pem.expose_secret());
             shop.write("passphrase", passphrase.expose_secret());
-            shop.run(
-                "openssl",
-                &[
-                    "pkey",
-                    "-in",
-                    "private.pem",
-                    "-passin",
-                    "file:passphrase",
-                    "-noout",
-                ],
-            );
-            shop.run(
-                "ssh-keygen",
-                &["-y", "-P", passphrase.expose_secret(), "-f", "private.pem"],
-            );
+            shop.run("openssl pkey -in private.pem -passin file:passphrase -noout");
+            shop.run(&format!(
+                "ssh-keygen -y -P {} -f private.pem",
+                passphrase.expose_secret()
+            ));
         }
     }
 
     #[test]
     fn pkcs1_is_byte_for_byte_what_ssh_keygen_writes() {
         let shop = Workshop::new();
-        shop.run(
-            "ssh-keygen",
-            &[
-                "-q", "-t", "rsa", "-b", "2048", "-m", "PEM", "-N", PASSPHRASE, "-C", "", "-f",
-                "theirs",
-            ],
-        );
+        shop.run(&format!(
+            "ssh-keygen -q -t rsa -b 2048 -m PEM -N {PASSPHRASE} -C '' -f theirs"
+        ));
         let theirs = shop.read("theirs");
         let header = theirs
             .lines()
@@ -268,22 +228,7 @@ mod tests {
             *byte = u8::from_str_radix(&header[at..at + 2], 16).unwrap();
         }
         shop.write("passphrase", PASSPHRASE);
-        shop.run(
-            "openssl",
-            &[
-                "pkcs8",
-                "-topk8",
-                "-nocrypt",
-                "-in",
-                "theirs",
-                "-passin",
-                "file:passphrase",
-                "-outform",
-                "DER",
-                "-out",
-                "plain",
-            ],
-        );
+        shop.run("openssl pkcs8 -topk8 -nocrypt -in theirs -passin file:passphrase -outform DER -out plain");
         let key = PrivateKey {
             pkcs8: std::fs::read(shop.path("plain")).unwrap().into(),
         };
@@ -307,7 +252,7 @@ mod tests {
             shop.read("private.pem")
                 .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
         );
-        let parsed = shop.run("openssl", &["asn1parse", "-in", "private.pem"]);
+        let parsed = shop.run("openssl asn1parse -in private.pem");
         // 600000 is 0x927C0.
         for word in [
             "PBES2",

@@ -171,15 +171,10 @@ pub fn import(
         "OPENSSH PRIVATE KEY" => return Err(refuse_openssh(&bytes)),
         _ => return Err(ImportError::NotRsa),
     };
-    if let Some(text) = public_pem {
-        let given = (text.len() <= MAXIMUM_FILE_BYTES)
-            .then(|| PublicKey::read(text))
-            .flatten();
-        match given {
-            None => return Err(ImportError::PublicKeyUnreadable),
-            Some(given) if given != key => return Err(ImportError::PublicKeyDiffers),
-            Some(_) => {}
-        }
+    if let Some(text) = public_pem
+        && read_public(text)? != key
+    {
+        return Err(ImportError::PublicKeyDiffers);
     }
     let public_pem = key.to_pem().map_err(|_| ImportError::Damaged)?;
     Ok(ImportedKey {
@@ -188,6 +183,19 @@ pub fn import(
         bits,
         encrypted,
     })
+}
+
+/// The fingerprint of a public key in any of the forms that [`import`] takes: `SHA256:…`, what `ssh-keygen -l` prints.
+/// [`ImportError::PublicKeyUnreadable`] if it is none.
+pub fn fingerprint(public_pem: &str) -> Result<String, ImportError> {
+    read_public(public_pem).map(|key| key.fingerprint())
+}
+
+fn read_public(text: &str) -> Result<PublicKey, ImportError> {
+    (text.len() <= MAXIMUM_FILE_BYTES)
+        .then(|| PublicKey::read(text))
+        .flatten()
+        .ok_or(ImportError::PublicKeyUnreadable)
 }
 
 /// The first private key in the text; `openssl ecparam -genkey` writes another block before it.

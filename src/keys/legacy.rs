@@ -12,13 +12,13 @@ use zeroize::Zeroizing;
 /// AES' block, and so its IV, in bytes.
 pub(super) const AES_BLOCK: usize = 16;
 
-/// A cipher that `DEK-Info` names.
+/// A cipher that `DEK-Info` names; all of them in CBC mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cipher {
-    Aes128Cbc,
-    Aes192Cbc,
-    Aes256Cbc,
-    DesEde3Cbc,
+    Aes128,
+    Aes192,
+    Aes256,
+    DesEde3,
 }
 
 /// What a `DEK-Info` header says.
@@ -39,16 +39,16 @@ pub(super) enum DekInfoError {
 impl Cipher {
     fn key_length(self) -> usize {
         match self {
-            Self::Aes128Cbc => 16,
-            Self::Aes192Cbc | Self::DesEde3Cbc => 24,
-            Self::Aes256Cbc => 32,
+            Self::Aes128 => 16,
+            Self::Aes192 | Self::DesEde3 => 24,
+            Self::Aes256 => 32,
         }
     }
 
     fn block_length(self) -> usize {
         match self {
-            Self::DesEde3Cbc => 8,
-            Self::Aes128Cbc | Self::Aes192Cbc | Self::Aes256Cbc => AES_BLOCK,
+            Self::DesEde3 => 8,
+            Self::Aes128 | Self::Aes192 | Self::Aes256 => AES_BLOCK,
         }
     }
 }
@@ -58,10 +58,10 @@ impl DekInfo {
     pub(super) fn read(value: &str) -> Result<Self, DekInfoError> {
         let (name, iv) = value.split_once(',').ok_or(DekInfoError::Malformed)?;
         let cipher = match name.trim() {
-            "AES-128-CBC" => Cipher::Aes128Cbc,
-            "AES-192-CBC" => Cipher::Aes192Cbc,
-            "AES-256-CBC" => Cipher::Aes256Cbc,
-            "DES-EDE3-CBC" => Cipher::DesEde3Cbc,
+            "AES-128-CBC" => Cipher::Aes128,
+            "AES-192-CBC" => Cipher::Aes192,
+            "AES-256-CBC" => Cipher::Aes256,
+            "DES-EDE3-CBC" => Cipher::DesEde3,
             _ => return Err(DekInfoError::UnknownCipher),
         };
         let iv = unhex(iv.trim())
@@ -75,10 +75,10 @@ impl DekInfo {
     pub(super) fn decrypt(&self, passphrase: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
         let key = derive(passphrase, &self.iv, self.cipher.key_length());
         match self.cipher {
-            Cipher::Aes128Cbc => decrypt::<aes::Aes128>(&key, &self.iv, data),
-            Cipher::Aes192Cbc => decrypt::<aes::Aes192>(&key, &self.iv, data),
-            Cipher::Aes256Cbc => decrypt::<aes::Aes256>(&key, &self.iv, data),
-            Cipher::DesEde3Cbc => decrypt::<des::TdesEde3>(&key, &self.iv, data),
+            Cipher::Aes128 => decrypt::<aes::Aes128>(&key, &self.iv, data),
+            Cipher::Aes192 => decrypt::<aes::Aes192>(&key, &self.iv, data),
+            Cipher::Aes256 => decrypt::<aes::Aes256>(&key, &self.iv, data),
+            Cipher::DesEde3 => decrypt::<des::TdesEde3>(&key, &self.iv, data),
         }
     }
 }

@@ -26,9 +26,14 @@ use zeroize::Zeroizing;
 use crate::domain::key::KeySize;
 
 pub use encode::{EncodedKeyPair, encode};
-pub use import::{ImportError, ImportedKey, MAXIMUM_BITS, MAXIMUM_FILE_BYTES, import};
+pub use import::{ImportError, ImportedKey, MAXIMUM_BITS, MAXIMUM_FILE_BYTES, fingerprint, import};
 pub use pool::KeyPool;
 pub use random::{passphrase, password};
+
+/// The fingerprint of a public key in PEM, as `ssh-keygen -l` prints it; `None` if it is no RSA public key.
+pub fn fingerprint(public_pem: &str) -> Option<String> {
+    public::PublicKey::read(public_pem).map(|key| key.fingerprint())
+}
 
 /// Why a key or a passphrase could not be made. All of these are the machine's state, not the user's manifest: another
 /// try may succeed.

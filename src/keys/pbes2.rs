@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 
 use super::ImportError;
 
-/// PBKDF2 rounds that are computed for a user's file: eight times today's good practice, about three seconds of a core.
+/// PBKDF2 rounds that are computed for a user's file: eight times today's good practice, one to three
+/// seconds of a core.
 const MAXIMUM_ROUNDS: u32 = 5_000_000;
 
 /// Memory that scrypt may take (128 · N · r · p bytes), in bytes: openssl's own default bound, so that any file that it

@@ -4,6 +4,7 @@
 //! the runtime waits for those when it ends, and a key takes seconds.
 
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -45,7 +46,7 @@ struct State {
 struct Shelf {
     /// Whether keys are made ahead: since the first was asked for, and not after a failure until the next is.
     stocked: bool,
-    ready: Vec<PrivateKey>,
+    ready: VecDeque<PrivateKey>,
     in_making: usize,
 }
 
@@ -80,24 +81,26 @@ impl KeyPool {
     /// Dropping the future wastes nothing: its key goes to the next who waits, or onto the shelf. A failure or a panic
     /// of the generator is this caller's error; the others wait on.
     pub async fn take(&self, size: KeySize) -> Result<PrivateKey, KeyError> {
-        let mut order = {
+        let (sender, receiver) = oneshot::channel();
+        let ready = {
             let mut state = self.shared.lock();
-            let shelf = state.shelves.entry(size).or_default();
-            shelf.stocked = true;
-            let ready = shelf.ready.pop();
-            let (sender, receiver) = oneshot::channel();
-            match ready {
-                // A fresh channel takes its first value; it only says that the receiver is there.
-                Some(key) => drop(sender.send(Ok(key))),
-                None => state.waiting.push_back(Waiter { size, sender }),
+            let of_size = state.shelves.entry(size).or_default();
+            of_size.stocked = true;
+            let ready = of_size.ready.pop_front();
+            if ready.is_none() {
+                state.waiting.push_back(Waiter { size, sender });
             }
-            Order {
-                shared: &self.shared,
-                size,
-                receiver,
-            }
+            ready
         };
         start_workers(&self.shared);
+        if let Some(key) = ready {
+            return Ok(key);
+        }
+        let mut order = Order {
+            shared: &self.shared,
+            size,
+            receiver,
+        };
         (&mut order.receiver)
             .await
             .unwrap_or(Err(KeyError::Interrupted))
@@ -110,6 +113,14 @@ impl KeyPool {
             .shelves
             .get(&size)
             .map_or(0, |shelf| shelf.ready.len())
+    }
+}
+
+impl fmt::Debug for KeyPool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyPool")
+            .field("workers", &self.shared.workers)
+            .finish_non_exhaustive()
     }
 }
 
@@ -133,7 +144,7 @@ impl Drop for Order<'_> {
     fn drop(&mut self) {
         self.receiver.close();
         if let Ok(Ok(key)) = self.receiver.try_recv() {
-            self.shared.lock().deliver(self.size, key);
+            self.shared.lock().settle(self.size, Ok(key));
         }
     }
 }
@@ -173,37 +184,25 @@ impl State {
             .map(|(size, _)| *size)
     }
 
-    /// Hands a key to the first who waits for one of its size, or puts it on the shelf.
-    fn deliver(&mut self, size: KeySize, mut key: PrivateKey) {
-        while let Some(sender) = self.first_waiting(size) {
-            match sender.send(Ok(key)) {
-                Ok(()) => return,
-                Err(Ok(returned)) => key = returned,
-                Err(Err(_)) => return,
+    /// Gives a key or a failure to the first who waits for one of that size. What nobody waits for comes back.
+    fn offer(&mut self, size: KeySize, mut made: Made) -> Option<Made> {
+        while let Some(at) = self.waiting.iter().position(|waiter| waiter.size == size) {
+            match self.waiting.remove(at)?.sender.send(made) {
+                Ok(()) => return None,
+                // Whoever asked has gone.
+                Err(returned) => made = returned,
             }
         }
-        if !self.closed {
-            self.shelves.entry(size).or_default().ready.push(key);
-        }
+        Some(made)
     }
 
-    /// Tells the first who waits for a key of that size that there is none, and stops making ahead until the next asks:
-    /// what fails without anybody waiting would fail for ever.
-    fn fail(&mut self, size: KeySize, mut error: KeyError) {
-        if let Some(shelf) = self.shelves.get_mut(&size) {
-            shelf.stocked = false;
+    /// Hands on what was made: to who waits, else a key onto the shelf. A failure that nobody waits for is forgotten.
+    fn settle(&mut self, size: KeySize, made: Made) {
+        if let Some(Ok(key)) = self.offer(size, made)
+            && !self.closed
+        {
+            self.shelves.entry(size).or_default().ready.push_back(key);
         }
-        while let Some(sender) = self.first_waiting(size) {
-            match sender.send(Err(error)) {
-                Err(Err(returned)) => error = returned,
-                Ok(()) | Err(Ok(_)) => return,
-            }
-        }
-    }
-
-    fn first_waiting(&mut self, size: KeySize) -> Option<oneshot::Sender<Made>> {
-        let position = self.waiting.iter().position(|waiter| waiter.size == size)?;
-        self.waiting.remove(position).map(|waiter| waiter.sender)
     }
 
     fn begin(&mut self) -> Option<KeySize> {
@@ -215,11 +214,10 @@ impl State {
     fn finish(&mut self, size: KeySize, made: Made) {
         if let Some(shelf) = self.shelves.get_mut(&size) {
             shelf.in_making = shelf.in_making.saturating_sub(1);
+            // What fails without anybody waiting would fail for ever: the next who asks tries it again.
+            shelf.stocked &= made.is_ok();
         }
-        match made {
-            Ok(key) => self.deliver(size, key),
-            Err(error) => self.fail(size, error),
-        }
+        self.settle(size, made);
     }
 }
 
@@ -260,13 +258,11 @@ fn work(shared: &Shared, first: KeySize) {
             .unwrap_or(Err(KeyError::Interrupted));
         let mut state = shared.lock();
         state.finish(size, made);
-        match state.begin() {
-            Some(next) => size = next,
-            None => {
-                state.running -= 1;
-                return;
-            }
-        }
+        let Some(next) = state.begin() else {
+            state.running -= 1;
+            return;
+        };
+        size = next;
     }
 }
 

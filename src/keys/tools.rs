@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// A directory of key files that goes with the test.
@@ -34,36 +34,34 @@ impl Workshop {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Runs a tool in the directory and gives what it prints; the test fails if the tool does.
-    pub(super) fn run(&self, tool: &str, arguments: &[&str]) -> String {
-        let output = self.attempt(tool, arguments);
+    /// Runs a command in the directory and gives what it prints; the test fails if the command does.
+    pub(super) fn run(&self, command: &str) -> String {
+        let output = self.attempt(command);
+        let complaint = String::from_utf8_lossy(&output.stderr);
         assert!(
             output.status.success(),
-            "{tool} {}: {}\n{}",
-            arguments.join(" "),
-            output.status,
-            String::from_utf8_lossy(&output.stderr)
+            "{command}: {}\n{complaint}",
+            output.status
         );
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub(super) fn attempt(&self, tool: &str, arguments: &[&str]) -> Output {
-        run_in(self.directory.path(), tool, arguments)
-    }
-}
-
-fn run_in(directory: &Path, tool: &str, arguments: &[&str]) -> Output {
-    match Command::new(tool)
-        .args(arguments)
-        .current_dir(directory)
-        .output()
-    {
-        Ok(output) => output,
-        Err(error) if error.kind() == ErrorKind::NotFound => {
-            panic!(
+    /// Runs a command in the directory. Blanks part its words, and `''` is the empty word; there is no other quoting.
+    pub(super) fn attempt(&self, command: &str) -> Output {
+        let mut words = command
+            .split_whitespace()
+            .map(|word| if word == "''" { "" } else { word });
+        let tool = words.next().unwrap();
+        match Command::new(tool)
+            .args(words)
+            .current_dir(self.directory.path())
+            .output()
+        {
+            Ok(output) => output,
+            Err(error) if error.kind() == ErrorKind::NotFound => panic!(
                 "{tool} is not installed and the tests need it; install it: apt-get install openssl openssh-client"
-            )
+            ),
+            Err(error) => panic!("{tool} did not start: {error}"),
         }
-        Err(error) => panic!("{tool} did not start: {error}"),
     }
 }

@@ -9,7 +9,7 @@ use kube::api::{Patch, PatchParams, PostParams};
 use kube::{Api, Client};
 use serde_json::json;
 
-use super::secret::FIELD_MANAGER;
+use crate::domain::annotation::FIELD_MANAGER;
 
 /// Name of the Lease.
 const LEASE: &str = "org-operator";

@@ -21,11 +21,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-/// The field manager of Secrets and finalizers.
-pub const FIELD_MANAGER: &str = "org-operator";
-
-/// Prefix of the annotations that the operator writes on Secrets.
-const ANNOTATION: &str = "org-operator.dev/";
+use crate::domain::annotation::{FIELD_MANAGER, SECRET_RELEASED};
 
 /// The values of a Secret by key.
 pub type Values = BTreeMap<String, SecretString>;
@@ -61,20 +57,10 @@ pub struct StoredSecret {
 }
 
 impl StoredSecret {
-    /// An annotation of ours, by its name without the prefix.
-    pub fn annotation(&self, name: &str) -> Option<&str> {
-        self.annotations.get(&annotation(name)).map(String::as_str)
-    }
-
     /// Whether all these keys are there with a value.
     pub fn has(&self, keys: &[&str]) -> bool {
         keys.iter().all(|key| self.values.get(*key).is_some_and(|value| !value.expose_secret().is_empty()))
     }
-}
-
-/// The full name of an annotation of ours.
-pub fn annotation(name: &str) -> String {
-    format!("{ANNOTATION}{name}")
 }
 
 /// SHA-256 over keys and values, in hex: tells an edited Secret without keeping its values.
@@ -148,7 +134,7 @@ impl SecretStore {
 
     /// Reads one; `None` where there is none.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, SecretError> {
-        let request = request(namespace).get(name, &GetParams::default()).map_err(|e| unavailable(e.into()))?;
+        let request = request(namespace).get(name, &GetParams::default()).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => parse(name, Zeroizing::new(text)).map(Some),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
@@ -164,8 +150,14 @@ impl SecretStore {
         let mut body = body(image, values, None);
         body["type"] = json!(image.type_);
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let request = request(&image.namespace).create(&params, serialise(body)).map_err(|e| unavailable(e.into()))?;
-        self.write("create", image, request).await
+        let request = request(&image.namespace).create(&params, serialise(body)).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        match self.client.request_text(request).await {
+            Ok(text) => {
+                drop(Zeroizing::new(text));
+                Ok(())
+            }
+            Err(error) => Err(refusal("create", &image.namespace, &image.name, error)),
+        }
     }
 
     /// Replaces the values of one that was read as `resource_version`.
@@ -185,7 +177,7 @@ impl SecretStore {
         let body = json!({"metadata": {
             "resourceVersion": read.resource_version,
             "ownerReferences": null,
-            "annotations": {annotation("released"): since},
+            "annotations": {SECRET_RELEASED: since},
         }});
         self.patch(namespace, name, body, false).await
     }
@@ -193,28 +185,13 @@ impl SecretStore {
     async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
         let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(Wiped(body));
-        let request = request(namespace).patch(name, &params, &patch).map_err(|e| unavailable(e.into()))?;
+        let request = request(namespace).patch(name, &params, &patch).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
                 Ok(())
             }
             Err(error) => Err(refusal("patch", namespace, name, error)),
-        }
-    }
-
-    async fn write(
-        &self,
-        verb: &'static str,
-        image: &SecretImage,
-        request: http::Request<Vec<u8>>,
-    ) -> Result<(), SecretError> {
-        match self.client.request_text(request).await {
-            Ok(text) => {
-                drop(Zeroizing::new(text));
-                Ok(())
-            }
-            Err(error) => Err(refusal(verb, &image.namespace, &image.name, error)),
         }
     }
 }

@@ -124,7 +124,7 @@ impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Budgeted<A> {
         self.budget.spend("find", self.api.find(scope, lookup)).await
     }
 
-    async fn create(&self, new: &E::New) -> Result<Created<E>, Error> {
+    async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
         self.budget.spend("create", self.api.create(new)).await
     }
 

@@ -60,7 +60,7 @@ pub trait Backend<E: Entity>: Send + Sync {
     async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error>;
 
     /// Creates one.
-    async fn create(&self, new: &E::New) -> Result<Created<E>, Error>;
+    async fn create(&self, new: E::New) -> Result<Created<E>, Error>;
 
     /// Changes one: a member of `change` that is `None` is not touched.
     async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error>;

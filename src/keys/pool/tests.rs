@@ -121,9 +121,9 @@ async fn two_are_made_ahead_once_the_first_was_asked_for() {
 #[tokio::test]
 async fn every_key_is_handed_out_once_and_the_bound_on_threads_holds() {
     let (pool, factory, hand) = pool(3);
-    let takes = (0..100).map(|n| pool.take([Rsa2048, Rsa3072, Rsa4096][n % 3]));
+    let orders = (0..100).map(|n| pool.take([Rsa2048, Rsa3072, Rsa4096][n % 3]));
     allow(&hand, 200);
-    let taken: BTreeSet<usize> = join_all(takes)
+    let taken: BTreeSet<usize> = join_all(orders)
         .await
         .into_iter()
         .map(|key| number(&key.unwrap()))
@@ -193,7 +193,7 @@ async fn a_wait_dropped_after_its_key_was_sent_gives_it_back() {
         );
     }
     assert_eq!(pool.ready(Rsa2048), 3);
-    // It goes to the next who asks, and nothing is made until fewer than two are left.
+    // All three go to those who ask next, the oldest first.
     let keys: BTreeSet<usize> = join_all((0..3).map(|_| pool.take(Rsa2048)))
         .await
         .into_iter()

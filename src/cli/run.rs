@@ -1,0 +1,195 @@
+//! `org-operator run`
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use jiff::{SignedDuration, Timestamp};
+use kube::{Client, Config};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Failure;
+use crate::api::{GROUP, VERSION};
+use crate::controller::connection::Platforms;
+use crate::controller::context::Parts;
+use crate::controller::{Settings, watch};
+use crate::embedded::Directory;
+use crate::keys::KeyPool;
+use crate::kubernetes::owner;
+use crate::server::{self, Readiness};
+use crate::telemetry::{self, LogFormat, Metrics};
+
+/// How long one request to the API server may take, watches apart.
+const API_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What the operator is started with.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Whose objects these are on the platforms. A cluster that may be rebuilt from Git sets it. Default: the uid of the
+    /// namespace that the operator runs in
+    #[arg(long, env = "ORG_OPERATOR_OWNER_ID", value_parser = owner_id)]
+    owner_id: Option<String>,
+    /// The owner id until now, where it is changed on purpose
+    #[arg(long, value_name = "OWNER_ID")]
+    owner_id_changed_from: Option<String>,
+    /// The Platform of Organizations that name none
+    #[arg(long, env = "ORG_OPERATOR_DEFAULT_PLATFORM", value_name = "NAMESPACE/NAME", value_parser = namespaced_name)]
+    default_platform: Option<(String, String)>,
+    /// Namespaces to watch. Default: all
+    #[arg(long, env = "ORG_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
+    watch_namespaces: Vec<String>,
+    /// How many objects of a kind are worked on at once
+    #[arg(long, env = "ORG_OPERATOR_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    concurrency: u16,
+    /// How often an object at rest is compared with its platform
+    #[arg(long, env = "ORG_OPERATOR_RESYNC", default_value = "10m", value_parser = duration)]
+    resync: Duration,
+    /// How long one look at an object may take
+    #[arg(long, env = "ORG_OPERATOR_RECONCILE_TIMEOUT", default_value = "10s", value_parser = duration)]
+    reconcile_timeout: Duration,
+    /// Text for people, JSON for machines
+    #[arg(long, env = "ORG_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// Where the embedded backend keeps its database; without it there is no embedded backend
+    #[arg(long, env = "ORG_OPERATOR_EMBEDDED_DATA_DIR", value_name = "DIR")]
+    embedded_data_dir: Option<PathBuf>,
+    /// Address of probes, metrics, and the embedded backend's login and introspection
+    #[arg(long, env = "ORG_OPERATOR_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// The namespace that the operator runs in. Default: the kubeconfig's, or the service account's
+    #[arg(long, env = "POD_NAMESPACE")]
+    namespace: Option<String>,
+}
+
+/// What keeps the operator from starting.
+#[derive(Debug, thiserror::Error)]
+enum StartError {
+    #[error("no cluster: the kubeconfig cannot be read; set KUBECONFIG to one that can, or run in a cluster")]
+    Config(#[source] kube::config::InferConfigError),
+    #[error("no cluster: the kubeconfig cannot be used")]
+    Client(#[source] kube::Error),
+    #[error("the API server at {url} does not answer: is it up, and is KUBECONFIG the right one?")]
+    Unreachable { url: String, source: kube::Error },
+    #[error("the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`")]
+    NoDefinitions,
+    #[error("cannot listen on {address}: choose another --listen")]
+    Listen { address: SocketAddr, source: std::io::Error },
+}
+
+impl Run {
+    pub(super) fn main(self) -> Result<(), Failure> {
+        telemetry::init(self.log_format)?;
+        tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(self.run())
+    }
+
+    async fn run(self) -> Result<(), Failure> {
+        let mut config = Config::infer().await.map_err(StartError::Config)?;
+        // A retried POST may answer AlreadyExists to itself, and a retried 429 holds one object for minutes.
+        config.default_retry = false;
+        config.connect_timeout = Some(API_TIMEOUT);
+        config.write_timeout = Some(API_TIMEOUT);
+        let url = config.cluster_url.to_string();
+        let namespace = self.namespace.clone().unwrap_or_else(|| config.default_namespace.clone());
+        let client = Client::try_from(config).map_err(StartError::Client)?;
+        definitions(&client, url).await?;
+
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(|source| StartError::Listen { address: self.listen, source })?;
+        let directory = match &self.embedded_data_dir {
+            Some(path) => Some(Directory::open(path).await?),
+            None => None,
+        };
+        let owner_id =
+            owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await?;
+        let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let metrics = Arc::new(Metrics::new());
+        let parts = Parts {
+            client,
+            settings: Settings {
+                owner_id,
+                default_platform: self.default_platform.clone(),
+                resync: self.resync,
+                deadline: self.reconcile_timeout,
+                concurrency: self.concurrency,
+            },
+            connect: Arc::new(Platforms::new(directory.clone())),
+            keys: KeyPool::new(workers),
+            metrics: metrics.clone(),
+            clock: Arc::new(Timestamp::now),
+        };
+
+        let stop = stop_on_signal()?;
+        let readiness = Readiness::default();
+        let serving = tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %self.listen, "started");
+        watch::run(parts, &self.watch_namespaces, stop.clone(), || {
+            readiness.set();
+            tracing::info!("caches filled");
+        })
+        .await;
+        stop.cancel();
+        serving.await??;
+        if let Some(directory) = directory {
+            directory.close().await;
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Without its definitions the operator could only wait.
+async fn definitions(client: &Client, url: String) -> Result<(), StartError> {
+    match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+        Ok(found) => {
+            let kinds = ["platforms", "organizations", "users", "tokens"];
+            let all = kinds.iter().all(|kind| found.resources.iter().any(|resource| resource.name == *kind));
+            if all { Ok(()) } else { Err(StartError::NoDefinitions) }
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Err(StartError::NoDefinitions),
+        Err(source) => Err(StartError::Unreachable { url, source }),
+    }
+}
+
+/// Cancelled by SIGTERM or SIGINT.
+fn stop_on_signal() -> std::io::Result<CancellationToken> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let stop = CancellationToken::new();
+    let cancel = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: calls in flight are ended first");
+        cancel.cancel();
+    });
+    Ok(stop)
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let parsed: SignedDuration = text.parse().map_err(|_| "write a duration such as 10m or 90s".to_owned())?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if !duration.is_zero() => Ok(duration),
+        _ => Err("write a duration longer than nothing".to_owned()),
+    }
+}
+
+fn namespaced_name(text: &str) -> Result<(String, String), String> {
+    match text.split_once('/') {
+        Some((namespace, name)) if !namespace.is_empty() && !name.is_empty() && !name.contains('/') => {
+            Ok((namespace.to_owned(), name.to_owned()))
+        }
+        _ => Err("write NAMESPACE/NAME".to_owned()),
+    }
+}
+
+/// The marks on the platforms are `ownerID/namespace/name` and `#attempt`.
+fn owner_id(text: &str) -> Result<String, String> {
+    let valid = !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    if valid { Ok(text.to_owned()) } else { Err("write 1 to 63 letters, digits, -, _ and .".to_owned()) }
+}

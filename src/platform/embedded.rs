@@ -1,0 +1,145 @@
+//! The embedded backend as a platform: the operator's own directory, in its own process.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::{AdminApi, Backend, Error};
+use crate::domain::capability::{Capabilities, Support};
+use crate::domain::entity::{
+    Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization, OrganizationChange,
+    OrganizationRecord, Token, TokenChange, TokenRecord, User, UserChange, UserRecord,
+};
+use crate::domain::fault::FaultKind;
+use crate::embedded::{Directory, DirectoryError, OPERATOR};
+
+/// The operator's own directory.
+#[derive(Clone, Debug)]
+pub struct Embedded {
+    directory: Directory,
+}
+
+impl Embedded {
+    /// That directory as a platform.
+    pub fn new(directory: Directory) -> Self {
+        Self { directory }
+    }
+}
+
+/// What a failure of the directory means. A write that may or may not have happened is repeated with its idempotency
+/// key, so it counts as an outage and not as an unknown outcome.
+fn error(operation: &'static str) -> impl Fn(DirectoryError) -> Error {
+    move |error| {
+        let kind = match &error {
+            DirectoryError::NotFound { .. } => FaultKind::NotFound,
+            DirectoryError::AlreadyExists { .. } => FaultKind::AlreadyExists,
+            DirectoryError::Invalid { .. } => FaultKind::Invalid,
+            DirectoryError::Spent { .. } => FaultKind::OutcomeUnknown,
+            DirectoryError::Closed | DirectoryError::Unavailable(_) => FaultKind::Unavailable(None),
+        };
+        Error::new(kind, operation, error.to_string()).with_source(error)
+    }
+}
+
+#[async_trait]
+impl Backend<Organization> for Embedded {
+    async fn find(&self, (): &(), lookup: &Lookup) -> Result<Vec<OrganizationRecord>, Error> {
+        let found = match lookup {
+            Lookup::Id(id) => self.directory.organization(id).await.map(|found| found.into_iter().collect()),
+            Lookup::Name(name) => self.directory.organizations_by_name(name).await,
+            Lookup::Owner(owner) => self.directory.organizations_by_owner(owner).await,
+        };
+        found.map_err(error("find Organization"))
+    }
+
+    async fn create(&self, new: NewOrganization) -> Result<Created<Organization>, Error> {
+        let record = self.directory.create_organization(&OPERATOR, new, Timestamp::now()).await;
+        Ok(Created { record: record.map_err(error("create Organization"))?, one_time: None })
+    }
+
+    async fn update(&self, (): &(), id: &str, change: &OrganizationChange) -> Result<OrganizationRecord, Error> {
+        self.directory.update_organization(id, change.clone()).await.map_err(error("update Organization"))
+    }
+
+    async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+        self.directory.prune_organization(id).await.map_err(error("delete Organization"))
+    }
+}
+
+#[async_trait]
+impl Backend<User> for Embedded {
+    async fn find(&self, scope: &InOrganization, lookup: &Lookup) -> Result<Vec<UserRecord>, Error> {
+        let organization = &scope.organization_id;
+        let found = match lookup {
+            Lookup::Id(id) => self.directory.user(organization, id).await.map(|found| found.into_iter().collect()),
+            Lookup::Name(name) => self.directory.users_by_name(organization, name).await,
+            Lookup::Owner(owner) => self.directory.users_by_owner(organization, owner).await,
+        };
+        found.map_err(error("find User"))
+    }
+
+    async fn create(&self, new: NewUser) -> Result<Created<User>, Error> {
+        let record = self.directory.create_user(&OPERATOR, new, Timestamp::now()).await;
+        Ok(Created { record: record.map_err(error("create User"))?, one_time: None })
+    }
+
+    async fn update(&self, scope: &InOrganization, id: &str, change: &UserChange) -> Result<UserRecord, Error> {
+        let changed = self.directory.update_user(&scope.organization_id, id, change.clone()).await;
+        changed.map_err(error("update User"))
+    }
+
+    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+        self.directory.delete_user(&scope.organization_id, id).await.map_err(error("delete User"))
+    }
+}
+
+#[async_trait]
+impl Backend<Token> for Embedded {
+    async fn find(&self, scope: &OfUser, lookup: &Lookup) -> Result<Vec<TokenRecord>, Error> {
+        let mut live = self.directory.tokens(scope, Timestamp::now()).await.map_err(error("find Token"))?;
+        live.retain(|token| match lookup {
+            Lookup::Id(id) => token.id == *id,
+            // A token has no name.
+            Lookup::Name(_) => false,
+            Lookup::Owner(owner) => token
+                .owner
+                .as_deref()
+                .and_then(|mark| mark.strip_prefix(owner.as_str()))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('#')),
+        });
+        Ok(live)
+    }
+
+    async fn create(&self, new: NewToken) -> Result<Created<Token>, Error> {
+        self.directory.mint_token(&OPERATOR, new, Timestamp::now()).await.map_err(error("create Token"))
+    }
+
+    async fn update(&self, scope: &OfUser, id: &str, change: &TokenChange) -> Result<TokenRecord, Error> {
+        let changed = self.directory.update_token(scope, id, change.clone(), Timestamp::now()).await;
+        changed.map_err(error("update Token"))
+    }
+
+    async fn delete(&self, scope: &OfUser, id: &str) -> Result<(), Error> {
+        self.directory.revoke_token(scope, id, Timestamp::now()).await.map_err(error("delete Token"))
+    }
+}
+
+#[async_trait]
+impl AdminApi for Embedded {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::all(Support::Supported)
+    }
+
+    /// Another data directory is another platform: what was made in one is not looked for in the other.
+    fn url(&self) -> String {
+        format!("embedded:{}", self.directory.id())
+    }
+
+    async fn probe(&self) -> Result<String, Error> {
+        self.directory.organizations(None, 1).await.map_err(error("list Organizations"))?;
+        Ok("the operator's own directory answers; it needs no credential".to_owned())
+    }
+
+    fn check_name(&self, _: Kind, name: &str) -> Result<(), String> {
+        (OPERATOR.check_name)(name).map_err(str::to_owned)
+    }
+}
