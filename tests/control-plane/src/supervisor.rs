@@ -56,34 +56,20 @@ pub(crate) enum SupervisorError {
 /// Finds or builds the programs as the environment says.
 pub(crate) fn obtain(interrupt: &Interrupt) -> Result<Programs, ObtainError> {
     let variable = |name| std::env::var_os(name);
-    let (assets, cache, home) = (
-        variable(ASSETS),
-        variable("XDG_CACHE_HOME"),
-        variable("HOME"),
-    );
-    programs::obtain(
-        assets.as_deref(),
-        cache.as_deref(),
-        home.as_deref(),
-        interrupt,
-    )
+    let (assets, cache, home) = (variable(ASSETS), variable("XDG_CACHE_HOME"), variable("HOME"));
+    programs::obtain(assets.as_deref(), cache.as_deref(), home.as_deref(), interrupt)
 }
 
 /// Runs a plane until its owner goes or a signal asks to stop.
 pub(crate) fn up() -> Result<(), SupervisorError> {
     let interrupt = Interrupt::on_signals().map_err(SupervisorError::Listen)?;
-    interrupt
-        .on_end_of_stdin()
-        .map_err(SupervisorError::Listen)?;
+    interrupt.on_end_of_stdin().map_err(SupervisorError::Listen)?;
     let programs = obtain(&interrupt)?;
     let parent = std::env::temp_dir();
     sweep(&parent);
-    let directory = Directory::create(&parent)
-        .map_err(|source| SupervisorError::Directory { parent, source })?;
+    let directory = Directory::create(&parent).map_err(|source| SupervisorError::Directory { parent, source })?;
     let mut plane = Plane::start(&programs, directory.path(), &interrupt)?;
-    let line = serde_json::to_string(plane.ready())
-        .map_err(io::Error::from)
-        .map_err(SupervisorError::Output)?;
+    let line = serde_json::to_string(plane.ready()).map_err(io::Error::from).map_err(SupervisorError::Output)?;
     writeln!(io::stdout().lock(), "{line}").map_err(SupervisorError::Output)?;
     while !interrupt.wait(LOOK) {
         plane.check()?;
@@ -102,19 +88,13 @@ impl Directory {
     fn create(parent: &Path) -> io::Result<Self> {
         // There are keys in it: only its owner may look.
         let private = Permissions::from_mode(0o700);
-        let directory = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(private)
-            .tempdir_in(parent)?;
+        let directory = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent)?;
         // Locked before it has its name, so that nobody sees it unlocked while we live.
         let making = directory.path().join(".supervisor.lock");
         let lock = File::create(&making)?;
         lock.lock()?;
         fs::rename(&making, directory.path().join(LOCK))?;
-        Ok(Self {
-            directory,
-            _lock: lock,
-        })
+        Ok(Self { directory, _lock: lock })
     }
 
     fn path(&self) -> &Path {
