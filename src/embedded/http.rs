@@ -72,7 +72,7 @@ async fn never_stored(mut response: Response) -> Response {
 enum Refusal {
     NotAuthorised,
     WrongLogin,
-    Malformed(StatusCode, &'static str),
+    Malformed(StatusCode),
     Busy,
     Unavailable,
 }
@@ -82,7 +82,7 @@ impl IntoResponse for Refusal {
         let (status, error) = match self {
             Self::NotAuthorised => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::WrongLogin => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
-            Self::Malformed(status, error) => (status, error),
+            Self::Malformed(status) => (status, "invalid_request"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         };
@@ -95,7 +95,7 @@ impl IntoResponse for Refusal {
             Self::Busy | Self::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::WrongLogin | Self::Malformed(..) => {}
+            Self::WrongLogin | Self::Malformed(_) => {}
         }
         response
     }
@@ -153,8 +153,7 @@ async fn introspect(
         None => None,
     }
     .ok_or(Refusal::NotAuthorised)?;
-    let Form(request) =
-        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+    let Form(request) = body.map_err(|rejection| malformed(rejection.status()))?;
     let token = face
         .directory
         .introspect(&request.token, now)
@@ -213,11 +212,10 @@ async fn login(
     State(face): State<Face>,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<LoggedIn>, Refusal> {
-    let body =
-        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+    let body = body.map_err(|rejection| malformed(rejection.status()))?;
     // Parsed here and not by the framework, whose refusal quotes what it read.
-    let request: LoginRequest = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::Malformed(StatusCode::BAD_REQUEST, "invalid_request"))?;
+    let request: LoginRequest =
+        serde_json::from_slice(&body).map_err(|_| malformed(StatusCode::BAD_REQUEST))?;
     let _login = face.logins.try_acquire().map_err(|_| Refusal::Busy)?;
     let principal = face
         .directory
@@ -230,6 +228,14 @@ async fn login(
         username: principal.username,
         roles: principal.roles,
     }))
+}
+
+/// A body that was not read or not understood: 400 as OAuth has it, except where HTTP has a word for the reason.
+fn malformed(status: StatusCode) -> Refusal {
+    Refusal::Malformed(match status {
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => status,
+        _ => StatusCode::BAD_REQUEST,
+    })
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

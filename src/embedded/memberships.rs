@@ -28,39 +28,50 @@ pub(super) struct NewMembership {
     pub(super) now: Timestamp,
 }
 
-/// Writes a user, after the dialect's rule on usernames; its membership has to follow in the same transaction.
-pub(super) async fn insert_user(
+/// Refuses a username that another user has where the dialect wants it unique.
+pub(super) async fn check_username(
     connection: &mut SqliteConnection,
     rules: &Rules,
     organization_id: &str,
-    user: &UserRow,
-    now: Timestamp,
+    user_id: &str,
+    username: &str,
 ) -> Result<(), DirectoryError> {
     let taken: Option<String> = match rules.unique_usernames {
         Scope::Nowhere => None,
         Scope::Organization => {
             sqlx::query_scalar(
                 "SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id \
-                 WHERE u.username = $1 AND m.organization_id = $2 LIMIT 1",
+                 WHERE u.username = $1 AND u.id <> $2 AND m.organization_id = $3 LIMIT 1",
             )
-            .bind(&user.username)
+            .bind(username)
+            .bind(user_id)
             .bind(organization_id)
-            .fetch_optional(&mut *connection)
+            .fetch_optional(connection)
             .await?
         }
         Scope::Directory => {
-            sqlx::query_scalar("SELECT id FROM users WHERE username = $1 LIMIT 1")
-                .bind(&user.username)
-                .fetch_optional(&mut *connection)
+            sqlx::query_scalar("SELECT id FROM users WHERE username = $1 AND id <> $2 LIMIT 1")
+                .bind(username)
+                .bind(user_id)
+                .fetch_optional(connection)
                 .await?
         }
     };
-    if taken.is_some() {
-        return Err(DirectoryError::AlreadyExists {
+    match taken {
+        None => Ok(()),
+        Some(_) => Err(DirectoryError::AlreadyExists {
             kind: Kind::User,
-            name: user.username.clone(),
-        });
+            name: username.to_owned(),
+        }),
     }
+}
+
+/// Writes a user; its membership has to follow in the same transaction.
+pub(super) async fn insert_user(
+    connection: &mut SqliteConnection,
+    user: &UserRow,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
     sqlx::query(
         "INSERT INTO users (id, kind, username, email, first_name, last_name, password_hash, enabled, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8)",

@@ -274,7 +274,7 @@ impl Insert {
                     .collect(),
                 now: self.now,
             };
-            insert_user(connection, rules, &self.id, &admin, self.now).await?;
+            insert_user(connection, &admin, self.now).await?;
             insert_membership(connection, rules, membership).await?;
         }
         existing(connection, &self.id).await

@@ -120,11 +120,12 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// How many hashings run, and how many ever ran at once.
+    /// How many hashings run, how many ever ran at once, and how many there were.
     #[derive(Debug, Default)]
     pub(in crate::embedded) struct Gauge {
         running: AtomicUsize,
         peak: AtomicUsize,
+        total: AtomicUsize,
     }
 
     pub(in crate::embedded) struct Running<'a>(&'a Gauge);
@@ -133,6 +134,7 @@ pub(super) mod tests {
         pub(super) fn enter(&self) -> Running<'_> {
             let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
             self.peak.fetch_max(running, Ordering::SeqCst);
+            self.total.fetch_add(1, Ordering::SeqCst);
             Running(self)
         }
     }
@@ -146,6 +148,10 @@ pub(super) mod tests {
     impl Passwords {
         pub(in crate::embedded) fn most_at_once(&self) -> usize {
             self.gauge.peak.load(Ordering::SeqCst)
+        }
+
+        pub(in crate::embedded) fn so_far(&self) -> usize {
+            self.gauge.total.load(Ordering::SeqCst)
         }
     }
 

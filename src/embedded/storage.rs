@@ -48,10 +48,9 @@ impl Storage {
         let lock = lock(directory)?;
         let path = directory.join(DATABASE);
         private_file(&path)?;
-        // The names of new files are on disk only once their directory is.
-        File::open(directory)
-            .and_then(|opened| opened.sync_all())
-            .map_err(not_writable(directory))?;
+        // The names of new files are on disk only once their directory is. Some file systems cannot sync a directory and
+        // say so; SQLite goes on there as well.
+        let _ = File::open(directory).and_then(|opened| opened.sync_all());
 
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -193,5 +192,31 @@ async fn identity(
         }
         (None, Some(_)) => Err(damaged("the directory's id is missing")),
         (Some(_), None) => Err(damaged("the signing key is missing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(connection: &mut SqliteConnection, name: &str) -> String {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
+        sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_disk_and_readers_only_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut storage = Storage::open(directory.path()).await.unwrap();
+        assert_eq!(pragma(&mut storage.writer, "journal_mode").await, "wal");
+        assert_eq!(
+            pragma(&mut storage.writer, "synchronous").await,
+            "2",
+            "FULL"
+        );
+        assert_eq!(pragma(&mut storage.writer, "foreign_keys").await, "1");
+        let mut reader = storage.readers.acquire().await.unwrap();
+        let refused = sqlx::query("DELETE FROM meta").execute(&mut *reader).await;
+        assert!(refused.unwrap_err().to_string().contains("readonly"));
     }
 }

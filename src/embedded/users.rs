@@ -7,7 +7,8 @@ use sqlx::SqliteConnection;
 use super::directory::{Directory, idempotency_key};
 use super::error::DirectoryError;
 use super::memberships::{
-    NewMembership, UserRow, insert_membership, insert_user, roles_or_default, set_roles, user_type,
+    NewMembership, UserRow, check_username, insert_membership, insert_user, roles_or_default,
+    set_roles, user_type,
 };
 use super::rules::Rules;
 use crate::domain::entity::{Kind, NewUser, UserChange, UserRecord};
@@ -81,7 +82,15 @@ impl Directory {
                 if let Some(first) = by_key(connection, &membership).await? {
                     return Ok(first);
                 }
-                insert_user(connection, rules, &membership.organization_id, &user, now).await?;
+                check_username(
+                    connection,
+                    rules,
+                    &membership.organization_id,
+                    &user.id,
+                    &user.username,
+                )
+                .await?;
+                insert_user(connection, &user, now).await?;
                 let organization_id = membership.organization_id.clone();
                 insert_membership(connection, rules, membership).await?;
                 existing(connection, &organization_id, &user.id).await
@@ -94,8 +103,9 @@ impl Directory {
     /// Makes a user of another organisation a member of this one too, or gives a member these roles, whole. The owner
     /// mark is left as it is, or empty.
     ///
-    /// [`NotFound`](DirectoryError::NotFound) without the organisation or the user; [`Invalid`](DirectoryError::Invalid)
-    /// if a role does not exist.
+    /// [`NotFound`](DirectoryError::NotFound) without the organisation or the user;
+    /// [`AlreadyExists`](DirectoryError::AlreadyExists) if another user has the username where the dialect wants it
+    /// unique; [`Invalid`](DirectoryError::Invalid) if a role does not exist.
     pub async fn add_member(
         &self,
         dialect: &'static Rules,
@@ -114,12 +124,15 @@ impl Directory {
                 {
                     set_roles(connection, &organization_id, &user_id, roles).await?;
                 } else {
-                    let user: Option<String> =
-                        sqlx::query_scalar("SELECT id FROM users WHERE id = $1")
+                    let username: Option<String> =
+                        sqlx::query_scalar("SELECT username FROM users WHERE id = $1")
                             .bind(&user_id)
                             .fetch_optional(&mut *connection)
                             .await?;
-                    user.ok_or_else(|| DirectoryError::not_found(Kind::User, &user_id))?;
+                    let username =
+                        username.ok_or_else(|| DirectoryError::not_found(Kind::User, &user_id))?;
+                    check_username(connection, dialect, &organization_id, &user_id, &username)
+                        .await?;
                     let membership = NewMembership {
                         organization_id: organization_id.clone(),
                         user_id: user_id.clone(),

@@ -19,8 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use super::error::DirectoryError;
 
-/// How many writes wait before a further caller does.
-const QUEUE: usize = 1024;
 /// The most writes in one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
 
@@ -93,7 +91,9 @@ where
 /// Queues writes.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Write>>,
+    /// Without a bound: each write in it has a caller who waits, so the callers are the bound. In a bounded one a caller
+    /// who has a place but is not polled would keep `close` waiting for ever.
+    queue: mpsc::UnboundedSender<Box<dyn Write>>,
     closing: CancellationToken,
     task: TaskTracker,
     counters: Arc<Counters>,
@@ -106,7 +106,7 @@ impl Writer {
         connection: SqliteConnection,
         lock: File,
     ) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+        let (queue, waiting) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
         let task = TaskTracker::new();
         let counters = Arc::new(Counters::default());
@@ -142,7 +142,6 @@ impl Writer {
         };
         self.queue
             .send(Box::new(queued))
-            .await
             .map_err(|_| DirectoryError::Closed)?;
         answer.await.unwrap_or(Err(DirectoryError::Closed))
     }
@@ -169,7 +168,7 @@ struct Work {
 impl Work {
     async fn until_closed(
         mut self,
-        mut waiting: mpsc::Receiver<Box<dyn Write>>,
+        mut waiting: mpsc::UnboundedReceiver<Box<dyn Write>>,
         closing: CancellationToken,
     ) {
         let mut batch = Vec::with_capacity(BATCH);
@@ -248,3 +247,7 @@ async fn commit(
     }
     transaction.commit().await
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;
