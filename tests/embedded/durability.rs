@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 
 use org_operator::domain::entity::OfUser;
 use org_operator::embedded::{Directory, OPERATOR};
-use sqlx::ConnectOptions as _;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use crate::fixture::{at, new_organization, new_token, new_user};
 
@@ -128,6 +128,7 @@ async fn all_are_there(data: &Path, acknowledged: &[String]) {
         .await
         .unwrap();
     assert_eq!(dangling.len(), 0);
+    database.close().await.unwrap();
     directory.close().await;
 }
 

@@ -8,8 +8,8 @@ use org_operator::domain::entity::{
 };
 use org_operator::embedded::{Directory, OPERATOR, Role, Rules, Scope};
 use secrecy::SecretString;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions};
+use sqlx::sqlite::{Sqlite, SqliteConnectOptions, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection as _};
 use tempfile::TempDir;
 
 /// A dialect in which any name may be given twice, with roles of its own.
@@ -59,8 +59,9 @@ impl Fixture {
         }
     }
 
-    /// A connection of the test's own, beside the directory's.
-    pub(crate) async fn database(&self) -> SqliteConnection {
+    /// A connection of the test's own, beside the directory's. To be closed, because one that is only dropped goes on
+    /// for a while and may remove files after the directory has closed.
+    async fn database(&self) -> SqliteConnection {
         SqliteConnectOptions::new()
             .filename(self.path().join("directory.sqlite"))
             .foreign_keys(true)
@@ -70,11 +71,27 @@ impl Fixture {
     }
 
     pub(crate) async fn execute(&self, sql: &str) {
+        let mut database = self.database().await;
         let done = sqlx::query(AssertSqlSafe(sql))
-            .execute(&mut self.database().await)
+            .execute(&mut database)
             .await
             .unwrap();
+        database.close().await.unwrap();
         assert!(done.rows_affected() > 0, "{sql}: changed nothing");
+    }
+
+    /// The one value that a query answers.
+    pub(crate) async fn value<T>(&self, sql: &'static str) -> T
+    where
+        T: Send + Unpin + sqlx::Type<Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
+    {
+        let mut database = self.database().await;
+        let value = sqlx::query_scalar(sql)
+            .fetch_one(&mut database)
+            .await
+            .unwrap();
+        database.close().await.unwrap();
+        value
     }
 
     /// Every table of the directory's with its number of rows.
@@ -94,6 +111,7 @@ impl Fixture {
                 .unwrap();
             rows.push((table, count));
         }
+        database.close().await.unwrap();
         rows
     }
 

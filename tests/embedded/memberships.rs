@@ -93,3 +93,34 @@ async fn becoming_a_member_again_sets_the_roles() {
         );
     }
 }
+
+#[tokio::test]
+async fn a_user_of_no_organisation_is_left_alone() {
+    let fixture = Fixture::new().await;
+    let organization = fixture.organization("Example").await;
+    // As a dialect leaves one whose users come before their memberships.
+    fixture
+        .execute(
+            "INSERT INTO users (id, kind, username, enabled, created_at) \
+             VALUES ('early', 'Person', 'early', TRUE, 0)",
+        )
+        .await;
+    let directory = &fixture.directory;
+    directory
+        .delete_user(&organization.id, "early")
+        .await
+        .unwrap();
+    directory
+        .prune_organization(&organization.id)
+        .await
+        .unwrap();
+    let left: String = fixture.value("SELECT id FROM users").await;
+    assert_eq!(left, "early");
+
+    let home = fixture.organization("Home").await;
+    let member = directory
+        .add_member(&OPERATOR, &home.id, "early", None, at(0))
+        .await
+        .unwrap();
+    assert_eq!((member.username.as_str(), member.owner), ("early", None));
+}

@@ -47,18 +47,18 @@ async fn an_organisation_comes_with_its_administrator_roles_and_default_project(
     assert_eq!(admin.owner(), None);
     assert!(fixture.logs_in("Example", "admin", "correct horse").await);
 
-    let rights: i64 = sqlx::query_scalar("SELECT rights FROM roles WHERE name = 'Administrators'")
-        .fetch_one(&mut fixture.database().await)
-        .await
-        .unwrap();
+    let rights: i64 = fixture
+        .value("SELECT rights FROM roles WHERE name = 'Administrators'")
+        .await;
     assert_eq!(rights, 31);
-    let project: (String, String) =
-        sqlx::query_as("SELECT id, owner_id FROM projects WHERE is_default")
-            .fetch_one(&mut fixture.database().await)
-            .await
-            .unwrap();
-    assert_eq!(Some(project.0), made.default_project_id);
-    assert_eq!(project.1, admin.id);
+    let project: String = fixture
+        .value("SELECT id FROM projects WHERE is_default")
+        .await;
+    let made_by: String = fixture
+        .value("SELECT owner_id FROM projects WHERE is_default")
+        .await;
+    assert_eq!(Some(project), made.default_project_id);
+    assert_eq!(made_by, admin.id);
 }
 
 #[tokio::test]
@@ -92,10 +92,7 @@ async fn the_first_membership_makes_the_default_project_and_no_other_one_does() 
         now.default_project_id, project,
         "it outlives the member who made it"
     );
-    let projects: i64 = sqlx::query_scalar("SELECT count(*) FROM projects")
-        .fetch_one(&mut fixture.database().await)
-        .await
-        .unwrap();
+    let projects: i64 = fixture.value("SELECT count(*) FROM projects").await;
     assert_eq!(projects, 1);
 }
 
@@ -114,10 +111,7 @@ async fn the_private_key_and_the_password_do_not_reach_the_disk() {
         .create_organization(&OPERATOR, new, at(0))
         .await
         .unwrap();
-    let kept: String = sqlx::query_scalar("SELECT public_key FROM organizations")
-        .fetch_one(&mut fixture.database().await)
-        .await
-        .unwrap();
+    let kept: String = fixture.value("SELECT public_key FROM organizations").await;
     assert_eq!(kept, "the-public-key");
 
     let path = fixture.path();

@@ -63,7 +63,7 @@ fn call() -> impl Strategy<Value = Call> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn the_directory_does_what_the_model_does(calls in proptest::collection::vec(call(), 1..40)) {

@@ -319,10 +319,7 @@ async fn the_owner_mark_changes_and_revoking_twice_is_fine() {
         .revoke_token(&mine, "never there", at(3))
         .await
         .unwrap();
-    let revoked_at: i64 = sqlx::query_scalar("SELECT revoked_at FROM tokens")
-        .fetch_one(&mut fixture.database().await)
-        .await
-        .unwrap();
+    let revoked_at: i64 = fixture.value("SELECT revoked_at FROM tokens").await;
     assert_eq!(revoked_at, at(2).as_millisecond(), "the first time counts");
     assert_eq!(directory.token(&mine, &id, at(3)).await.unwrap(), None);
     let refused = directory
