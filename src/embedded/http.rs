@@ -41,11 +41,7 @@ pub fn router(directory: Directory) -> Router {
 
 /// As [`router`], with a clock of the caller's.
 pub fn router_with_clock(directory: Directory, clock: Clock) -> Router {
-    let face = Face {
-        directory,
-        clock,
-        logins: Arc::new(Semaphore::new(LOGINS)),
-    };
+    let face = Face { directory, clock, logins: Arc::new(Semaphore::new(LOGINS)) };
     Router::new()
         .route("/oauth2/introspect", post(introspect))
         .route("/login", post(login))
@@ -62,9 +58,7 @@ struct Face {
 }
 
 async fn never_stored(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -103,10 +97,7 @@ impl IntoResponse for Refusal {
 
 impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the directory could not answer a request"
-        );
+        tracing::warn!(error = &error as &dyn std::error::Error, "the directory could not answer a request");
         Self::Unavailable
     }
 }
@@ -160,10 +151,7 @@ async fn introspect(
         .await?
         .filter(|(principal, _)| principal.organization_id == caller.organization_id)
         .map(|(principal, claims)| active(principal, claims));
-    Ok(Json(Introspection {
-        active: token.is_some(),
-        token,
-    }))
+    Ok(Json(Introspection { active: token.is_some(), token }))
 }
 
 fn active(principal: Principal, claims: Claims) -> ActiveToken {
@@ -187,9 +175,7 @@ fn active(principal: Principal, claims: Claims) -> ActiveToken {
 /// The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, section 11.1).
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("Bearer")
-        .then(|| SecretString::from(token.trim()))
+    scheme.eq_ignore_ascii_case("Bearer").then(|| SecretString::from(token.trim()))
 }
 
 #[derive(Deserialize)]
@@ -208,14 +194,10 @@ struct LoggedIn {
     roles: Vec<String>,
 }
 
-async fn login(
-    State(face): State<Face>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<LoggedIn>, Refusal> {
+async fn login(State(face): State<Face>, body: Result<Bytes, BytesRejection>) -> Result<Json<LoggedIn>, Refusal> {
     let body = body.map_err(|rejection| malformed(rejection.status()))?;
     // Parsed here and not by the framework, whose refusal quotes what it read.
-    let request: LoginRequest =
-        serde_json::from_slice(&body).map_err(|_| malformed(StatusCode::BAD_REQUEST))?;
+    let request: LoginRequest = serde_json::from_slice(&body).map_err(|_| malformed(StatusCode::BAD_REQUEST))?;
     let _login = face.logins.try_acquire().map_err(|_| Refusal::Busy)?;
     let principal = face
         .directory

@@ -59,10 +59,7 @@ pub(super) async fn check_username(
     };
     match taken {
         None => Ok(()),
-        Some(_) => Err(DirectoryError::AlreadyExists {
-            kind: Kind::User,
-            name: username.to_owned(),
-        }),
+        Some(_) => Err(DirectoryError::AlreadyExists { kind: Kind::User, name: username.to_owned() }),
     }
 }
 
@@ -136,18 +133,14 @@ pub(super) async fn set_roles(
 ) -> Result<(), DirectoryError> {
     roles.sort_unstable();
     roles.dedup();
-    let known: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM roles WHERE organization_id = $1 ORDER BY name")
-            .bind(organization_id)
-            .fetch_all(&mut *connection)
-            .await?;
+    let known: Vec<String> = sqlx::query_scalar("SELECT name FROM roles WHERE organization_id = $1 ORDER BY name")
+        .bind(organization_id)
+        .fetch_all(&mut *connection)
+        .await?;
     if let Some(unknown) = roles.iter().find(|role| !known.contains(role)) {
         return Err(DirectoryError::Invalid {
             field: "the list of roles",
-            rule: format!(
-                "the organisation has no role {unknown:?}; it has {}",
-                known.join(", ")
-            ),
+            rule: format!("the organisation has no role {unknown:?}; it has {}", known.join(", ")),
         });
     }
     sqlx::query("DELETE FROM membership_roles WHERE organization_id = $1 AND user_id = $2")
@@ -156,27 +149,19 @@ pub(super) async fn set_roles(
         .execute(&mut *connection)
         .await?;
     for role in roles {
-        sqlx::query(
-            "INSERT INTO membership_roles (organization_id, user_id, role) VALUES ($1, $2, $3)",
-        )
-        .bind(organization_id)
-        .bind(user_id)
-        .bind(role)
-        .execute(&mut *connection)
-        .await?;
+        sqlx::query("INSERT INTO membership_roles (organization_id, user_id, role) VALUES ($1, $2, $3)")
+            .bind(organization_id)
+            .bind(user_id)
+            .bind(role)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
 
 /// The roles that were named, else the dialect's default ones.
 pub(super) fn roles_or_default(dialect: &Rules, roles: Option<Vec<String>>) -> Vec<String> {
-    roles.unwrap_or_else(|| {
-        dialect
-            .default_roles
-            .iter()
-            .map(|&role| role.to_owned())
-            .collect()
-    })
+    roles.unwrap_or_else(|| dialect.default_roles.iter().map(|&role| role.to_owned()).collect())
 }
 
 const fn kind(user_type: UserType) -> &'static str {

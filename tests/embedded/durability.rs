@@ -38,25 +38,15 @@ fn kill_9_loses_nothing_that_was_acknowledged() {
     let mut acknowledged = Vec::new();
     for kill_after in KILL_AFTER {
         acknowledged.extend(write_and_kill(&data, kill_after));
-        tokio::runtime::Runtime::new()
-            .unwrap()
-            .block_on(all_are_there(&data, &acknowledged));
+        tokio::runtime::Runtime::new().unwrap().block_on(all_are_there(&data, &acknowledged));
     }
-    assert!(
-        acknowledged.len() >= KILL_AFTER.iter().sum(),
-        "{}",
-        acknowledged.len()
-    );
+    assert!(acknowledged.len() >= KILL_AFTER.iter().sum(), "{}", acknowledged.len());
 }
 
 /// Starts a process that writes, kills it once it has acknowledged so much, and returns all that it did acknowledge.
 fn write_and_kill(data: &Path, kill_after: usize) -> Vec<String> {
     let child = Command::new(env::current_exe().unwrap())
-        .args([
-            "durability::kill_9_loses_nothing_that_was_acknowledged",
-            "--exact",
-            "--nocapture",
-        ])
+        .args(["durability::kill_9_loses_nothing_that_was_acknowledged", "--exact", "--nocapture"])
         .env(WRITE_TO, data)
         .stdout(Stdio::piped())
         .spawn()
@@ -67,11 +57,7 @@ fn write_and_kill(data: &Path, kill_after: usize) -> Vec<String> {
     let mut seen = 0;
     while seen < kill_after {
         let from = text.len();
-        assert_ne!(
-            output.read_line(&mut text).unwrap(),
-            0,
-            "the writing process ended: {text}"
-        );
+        assert_ne!(output.read_line(&mut text).unwrap(), 0, "the writing process ended: {text}");
         seen += usize::from(text[from..].starts_with("ack "));
     }
     child.0.kill().unwrap();
@@ -92,41 +78,20 @@ async fn all_are_there(data: &Path, acknowledged: &[String]) {
             ["organization", id] => directory.organization(id).await.unwrap().is_some(),
             ["user", organization, id] => directory.user(organization, id).await.unwrap().is_some(),
             ["token", organization, user, id] => {
-                let of = OfUser {
-                    organization_id: (*organization).to_owned(),
-                    user_id: (*user).to_owned(),
-                };
+                let of = OfUser { organization_id: (*organization).to_owned(), user_id: (*user).to_owned() };
                 directory.token(&of, id, at(1)).await.unwrap().is_some()
             }
-            ["revoked", value] => directory
-                .authenticate(&(*value).into(), at(1))
-                .await
-                .unwrap()
-                .is_none(),
-            ["live", value] => directory
-                .authenticate(&(*value).into(), at(1))
-                .await
-                .unwrap()
-                .is_some(),
+            ["revoked", value] => directory.authenticate(&(*value).into(), at(1)).await.unwrap().is_none(),
+            ["live", value] => directory.authenticate(&(*value).into(), at(1)).await.unwrap().is_some(),
             ["pruned", id] => directory.organization(id).await.unwrap().is_none(),
             other => panic!("{other:?}"),
         };
         assert!(there, "lost: {line}");
     }
-    let mut database = SqliteConnectOptions::new()
-        .filename(data.join("directory.sqlite"))
-        .connect()
-        .await
-        .unwrap();
-    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check")
-        .fetch_one(&mut database)
-        .await
-        .unwrap();
+    let mut database = SqliteConnectOptions::new().filename(data.join("directory.sqlite")).connect().await.unwrap();
+    let verdict: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut database).await.unwrap();
     assert_eq!(verdict, "ok");
-    let dangling = sqlx::query("PRAGMA foreign_key_check")
-        .fetch_all(&mut database)
-        .await
-        .unwrap();
+    let dangling = sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut database).await.unwrap();
     assert_eq!(dangling.len(), 0);
     database.close().await.unwrap();
     directory.close().await;
@@ -138,9 +103,7 @@ fn write_until_killed(data: &Path) -> ! {
 
     let acknowledge = |text: String| {
         let mut output = std::io::stdout().lock();
-        output
-            .write_all(format!("ack {text}\n").as_bytes())
-            .unwrap();
+        output.write_all(format!("ack {text}\n").as_bytes()).unwrap();
         output.flush().unwrap();
     };
     let work = async {
@@ -151,45 +114,21 @@ fn write_until_killed(data: &Path) -> ! {
                 loop {
                     let name = uuid::Uuid::new_v4().to_string();
                     let new = new_organization(&name, &name);
-                    let organization = directory
-                        .create_organization(&OPERATOR, new, at(0))
-                        .await
-                        .unwrap();
+                    let organization = directory.create_organization(&OPERATOR, new, at(0)).await.unwrap();
                     acknowledge(format!("organization {}", organization.id));
                     let user = new_user("k", &organization.id, "ci");
                     let user = directory.create_user(&OPERATOR, user, at(0)).await.unwrap();
                     acknowledge(format!("user {} {}", organization.id, user.id));
-                    let of = OfUser {
-                        organization_id: organization.id.clone(),
-                        user_id: user.id.clone(),
-                    };
-                    let kept = directory
-                        .mint_token(&OPERATOR, new_token("a", &of), at(0))
-                        .await
-                        .unwrap();
-                    acknowledge(format!(
-                        "token {} {} {}",
-                        organization.id, user.id, kept.record.id
-                    ));
+                    let of = OfUser { organization_id: organization.id.clone(), user_id: user.id.clone() };
+                    let kept = directory.mint_token(&OPERATOR, new_token("a", &of), at(0)).await.unwrap();
+                    acknowledge(format!("token {} {} {}", organization.id, user.id, kept.record.id));
                     acknowledge(format!("live {}", kept.one_time.unwrap().expose_secret()));
-                    let lost = directory
-                        .mint_token(&OPERATOR, new_token("b", &of), at(0))
-                        .await
-                        .unwrap();
-                    directory
-                        .revoke_token(&of, &lost.record.id, at(0))
-                        .await
-                        .unwrap();
-                    acknowledge(format!(
-                        "revoked {}",
-                        lost.one_time.unwrap().expose_secret()
-                    ));
+                    let lost = directory.mint_token(&OPERATOR, new_token("b", &of), at(0)).await.unwrap();
+                    directory.revoke_token(&of, &lost.record.id, at(0)).await.unwrap();
+                    acknowledge(format!("revoked {}", lost.one_time.unwrap().expose_secret()));
                     let name = uuid::Uuid::new_v4().to_string();
                     let new = new_organization(&name, &name);
-                    let pruned = directory
-                        .create_organization(&OPERATOR, new, at(0))
-                        .await
-                        .unwrap();
+                    let pruned = directory.create_organization(&OPERATOR, new, at(0)).await.unwrap();
                     directory.prune_organization(&pruned.id).await.unwrap();
                     acknowledge(format!("pruned {}", pruned.id));
                 }
@@ -197,7 +136,6 @@ fn write_until_killed(data: &Path) -> ! {
         });
         futures::future::join_all(tasks).await
     };
-    let ended: Vec<Result<(), tokio::task::JoinError>> =
-        tokio::runtime::Runtime::new().unwrap().block_on(work);
+    let ended: Vec<Result<(), tokio::task::JoinError>> = tokio::runtime::Runtime::new().unwrap().block_on(work);
     panic!("the writing tasks ended: {ended:?}");
 }

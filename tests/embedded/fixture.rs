@@ -19,20 +19,14 @@ pub(crate) static SHARED_NAMES: Rules = Rules {
     check_name: |_| Ok(()),
     unique_organization_names: false,
     unique_usernames: Scope::Nowhere,
-    roles: &[Role {
-        name: "Admin",
-        rights: org_operator::embedded::Rights::ALL,
-    }],
+    roles: &[Role { name: "Admin", rights: org_operator::embedded::Rights::ALL }],
     administrator_roles: &["Admin"],
     default_roles: &[],
     default_project: "Default Project",
 };
 
 /// A dialect with one user name space for the whole directory.
-pub(crate) static ONE_NAME_SPACE: Rules = Rules {
-    unique_usernames: Scope::Directory,
-    ..SHARED_NAMES
-};
+pub(crate) static ONE_NAME_SPACE: Rules = Rules { unique_usernames: Scope::Directory, ..SHARED_NAMES };
 
 pub(crate) struct Fixture {
     pub(crate) directory: Directory,
@@ -53,10 +47,7 @@ impl Fixture {
     pub(crate) async fn reopen(self) -> Self {
         self.directory.close().await;
         let directory = Directory::open(&self.path()).await.unwrap();
-        Self {
-            directory,
-            data: self.data,
-        }
+        Self { directory, data: self.data }
     }
 
     /// A connection of the test's own, beside the directory's. To be closed, because one that is only dropped goes on
@@ -72,10 +63,7 @@ impl Fixture {
 
     pub(crate) async fn execute(&self, sql: &str) {
         let mut database = self.database().await;
-        let done = sqlx::query(AssertSqlSafe(sql))
-            .execute(&mut database)
-            .await
-            .unwrap();
+        let done = sqlx::query(AssertSqlSafe(sql)).execute(&mut database).await.unwrap();
         database.close().await.unwrap();
         assert!(done.rows_affected() > 0, "{sql}: changed nothing");
     }
@@ -86,10 +74,7 @@ impl Fixture {
         T: Send + Unpin + sqlx::Type<Sqlite> + for<'r> sqlx::Decode<'r, Sqlite>,
     {
         let mut database = self.database().await;
-        let value = sqlx::query_scalar(sql)
-            .fetch_one(&mut database)
-            .await
-            .unwrap();
+        let value = sqlx::query_scalar(sql).fetch_one(&mut database).await.unwrap();
         database.close().await.unwrap();
         value
     }
@@ -117,53 +102,27 @@ impl Fixture {
 
     pub(crate) async fn organization(&self, name: &str) -> OrganizationRecord {
         let new = new_organization(&format!("key of {name}"), name);
-        self.directory
-            .create_organization(&OPERATOR, new, at(0))
-            .await
-            .unwrap()
+        self.directory.create_organization(&OPERATOR, new, at(0)).await.unwrap()
     }
 
-    pub(crate) async fn user(
-        &self,
-        organization: &OrganizationRecord,
-        username: &str,
-    ) -> UserRecord {
+    pub(crate) async fn user(&self, organization: &OrganizationRecord, username: &str) -> UserRecord {
         let new = new_user(&format!("key of {username}"), &organization.id, username);
-        self.directory
-            .create_user(&OPERATOR, new, at(0))
-            .await
-            .unwrap()
+        self.directory.create_user(&OPERATOR, new, at(0)).await.unwrap()
     }
 
     /// A token of that user that does not end.
-    pub(crate) async fn token(
-        &self,
-        organization: &OrganizationRecord,
-        user: &UserRecord,
-    ) -> (String, SecretString) {
+    pub(crate) async fn token(&self, organization: &OrganizationRecord, user: &UserRecord) -> (String, SecretString) {
         let new = new_token("", &of(organization, user));
-        let created = self
-            .directory
-            .mint_token(&OPERATOR, new, at(0))
-            .await
-            .unwrap();
+        let created = self.directory.mint_token(&OPERATOR, new, at(0)).await.unwrap();
         (created.record.id, created.one_time.unwrap())
     }
 
     pub(crate) async fn logs_in(&self, organization: &str, username: &str, password: &str) -> bool {
-        self.directory
-            .login(organization, username, password.into())
-            .await
-            .unwrap()
-            .is_some()
+        self.directory.login(organization, username, password.into()).await.unwrap().is_some()
     }
 
     pub(crate) async fn authenticates(&self, token: &SecretString, now: Timestamp) -> bool {
-        self.directory
-            .authenticate(token, now)
-            .await
-            .unwrap()
-            .is_some()
+        self.directory.authenticate(token, now).await.unwrap().is_some()
     }
 }
 
@@ -173,10 +132,7 @@ pub(crate) fn at(seconds: i64) -> Timestamp {
 }
 
 pub(crate) fn of(organization: &OrganizationRecord, user: &UserRecord) -> OfUser {
-    OfUser {
-        organization_id: organization.id.clone(),
-        user_id: user.id.clone(),
-    }
+    OfUser { organization_id: organization.id.clone(), user_id: user.id.clone() }
 }
 
 pub(crate) fn new_organization(key: &str, name: &str) -> NewOrganization {

@@ -32,11 +32,7 @@ async fn post(
     if let Some(authorization) = authorization {
         request = request.header("authorization", authorization);
     }
-    let response = router
-        .clone()
-        .oneshot(request.body(Body::from(body)).unwrap())
-        .await
-        .unwrap();
+    let response = router.clone().oneshot(request.body(Body::from(body)).unwrap()).await.unwrap();
     assert_eq!(response.headers()["cache-control"], "no-store", "{path}");
     if response.status() == StatusCode::UNAUTHORIZED && path == "/oauth2/introspect" {
         assert_eq!(response.headers()["www-authenticate"], "Bearer");
@@ -48,14 +44,7 @@ async fn post(
 
 async fn introspect(router: &Router, caller: &SecretString, token: &str) -> (StatusCode, Value) {
     let caller = format!("Bearer {}", caller.expose_secret());
-    post(
-        router,
-        "/oauth2/introspect",
-        Some(&caller),
-        FORM,
-        format!("token={token}"),
-    )
-    .await
+    post(router, "/oauth2/introspect", Some(&caller), FORM, format!("token={token}")).await
 }
 
 #[tokio::test]
@@ -67,11 +56,7 @@ async fn a_live_token_of_the_callers_organisation_is_described() {
     let machine = fixture.user(&organization, "ci").await;
     let mut new = new_token("k", &of(&organization, &machine));
     new.expires_at = Some(at(600));
-    let minted = fixture
-        .directory
-        .mint_token(&OPERATOR, new, at(5))
-        .await
-        .unwrap();
+    let minted = fixture.directory.mint_token(&OPERATOR, new, at(5)).await.unwrap();
     let value = minted.one_time.unwrap();
 
     let (status, body) = introspect(&router(&fixture, 10), &caller, value.expose_secret()).await;
@@ -85,25 +70,14 @@ async fn a_live_token_of_the_callers_organisation_is_described() {
         })
     );
     let (status, body) = introspect(&router(&fixture, 600), &caller, value.expose_secret()).await;
-    assert_eq!(
-        (status, body),
-        (StatusCode::OK, json!({"active": false})),
-        "expired"
-    );
+    assert_eq!((status, body), (StatusCode::OK, json!({"active": false})), "expired");
 
     let mut person = new_user("p", &organization.id, "jo");
     person.user_type = UserType::Person;
-    let person = fixture
-        .directory
-        .create_user(&OPERATOR, person, at(0))
-        .await
-        .unwrap();
+    let person = fixture.directory.create_user(&OPERATOR, person, at(0)).await.unwrap();
     let (_, of_person) = fixture.token(&organization, &person).await;
     let (_, body) = introspect(&router(&fixture, 10), &caller, of_person.expose_secret()).await;
-    assert_eq!(
-        (&body["username"], &body["client_id"], &body["exp"]),
-        (&json!("jo"), &Value::Null, &Value::Null)
-    );
+    assert_eq!((&body["username"], &body["client_id"], &body["exp"]), (&json!("jo"), &Value::Null, &Value::Null));
 }
 
 #[tokio::test]
@@ -113,28 +87,14 @@ async fn everything_else_is_only_inactive() {
     let user = fixture.user(&organization, "caller").await;
     let (_, caller) = fixture.token(&organization, &user).await;
     let (revoked_id, revoked) = fixture.token(&organization, &user).await;
-    fixture
-        .directory
-        .revoke_token(&of(&organization, &user), &revoked_id, at(1))
-        .await
-        .unwrap();
+    fixture.directory.revoke_token(&of(&organization, &user), &revoked_id, at(1)).await.unwrap();
     let elsewhere = fixture.organization("Elsewhere").await;
     let stranger = fixture.user(&elsewhere, "stranger").await;
     let (_, foreign) = fixture.token(&elsewhere, &stranger).await;
     let router = router(&fixture, 10);
-    for token in [
-        "",
-        "x",
-        "a.b.c",
-        revoked.expose_secret(),
-        foreign.expose_secret(),
-    ] {
+    for token in ["", "x", "a.b.c", revoked.expose_secret(), foreign.expose_secret()] {
         let answer = introspect(&router, &caller, token).await;
-        assert_eq!(
-            answer,
-            (StatusCode::OK, json!({"active": false})),
-            "{token}"
-        );
+        assert_eq!(answer, (StatusCode::OK, json!({"active": false})), "{token}");
     }
 }
 
@@ -147,34 +107,15 @@ async fn introspection_needs_a_live_token_of_the_callers_own() {
     let router = router(&fixture, 10);
     let good = format!("bearer {}", value.expose_secret());
     let body = format!("token={}", value.expose_secret());
-    for refused in [
-        None,
-        Some(""),
-        Some("Bearer"),
-        Some("Bearer x"),
-        Some(&*format!("Basic {}", value.expose_secret())),
-    ] {
+    for refused in
+        [None, Some(""), Some("Bearer"), Some("Bearer x"), Some(&*format!("Basic {}", value.expose_secret()))]
+    {
         let answer = post(&router, "/oauth2/introspect", refused, FORM, body.clone()).await;
-        assert_eq!(
-            answer,
-            (StatusCode::UNAUTHORIZED, json!({"error": "invalid_token"})),
-            "{refused:?}"
-        );
+        assert_eq!(answer, (StatusCode::UNAUTHORIZED, json!({"error": "invalid_token"})), "{refused:?}");
     }
-    let (status, answer) = post(
-        &router,
-        "/oauth2/introspect",
-        Some(&good),
-        FORM,
-        body.clone(),
-    )
-    .await;
+    let (status, answer) = post(&router, "/oauth2/introspect", Some(&good), FORM, body.clone()).await;
     assert_eq!((status, &answer["active"]), (StatusCode::OK, &json!(true)));
-    fixture
-        .directory
-        .revoke_token(&of(&organization, &user), &id, at(1))
-        .await
-        .unwrap();
+    fixture.directory.revoke_token(&of(&organization, &user), &id, at(1)).await.unwrap();
     let (status, _) = post(&router, "/oauth2/introspect", Some(&good), FORM, body).await;
     assert_eq!(status, StatusCode::UNAUTHORIZED);
 }
@@ -186,24 +127,16 @@ async fn a_login_answers_who_it_is_and_every_wrong_one_the_same() {
     let mut new = new_user("k", &organization.id, "jo");
     new.user_type = UserType::Person;
     new.password = Some("correct horse".into());
-    let user = fixture
-        .directory
-        .create_user(&OPERATOR, new, at(0))
-        .await
-        .unwrap();
+    let user = fixture.directory.create_user(&OPERATOR, new, at(0)).await.unwrap();
     fixture.user(&organization, "machine").await;
     let router = router(&fixture, 10);
     let login = async |organization: &str, username: &str, password: &str| {
-        let body =
-            json!({"organization": organization, "username": username, "password": password});
+        let body = json!({"organization": organization, "username": username, "password": password});
         post(&router, "/login", None, JSON, body.to_string()).await
     };
     assert_eq!(
         login("Example", "jo", "correct horse").await,
-        (
-            StatusCode::OK,
-            json!({"user_id": user.id, "org_id": organization.id, "username": "jo", "roles": ["Users"]})
-        )
+        (StatusCode::OK, json!({"user_id": user.id, "org_id": organization.id, "username": "jo", "roles": ["Users"]}))
     );
     for (organization, username, password) in [
         ("Example", "jo", "wrong"),
@@ -214,22 +147,12 @@ async fn a_login_answers_who_it_is_and_every_wrong_one_the_same() {
         let answer = login(organization, username, password).await;
         assert_eq!(
             answer,
-            (
-                StatusCode::UNAUTHORIZED,
-                json!({"error": "invalid_credentials"})
-            ),
+            (StatusCode::UNAUTHORIZED, json!({"error": "invalid_credentials"})),
             "{organization}/{username}"
         );
     }
-    fixture
-        .directory
-        .prune_organization(&organization.id)
-        .await
-        .unwrap();
-    assert_eq!(
-        login("Example", "jo", "correct horse").await.0,
-        StatusCode::UNAUTHORIZED
-    );
+    fixture.directory.prune_organization(&organization.id).await.unwrap();
+    assert_eq!(login("Example", "jo", "correct horse").await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -243,42 +166,12 @@ async fn bad_requests_are_refused_without_repeating_them() {
     let invalid = json!({"error": "invalid_request"});
     for (path, content_type, body, status) in [
         ("/login", JSON, "{".to_owned(), StatusCode::BAD_REQUEST),
-        (
-            "/login",
-            JSON,
-            r#"{"organization":"a","username":"b","password":17}"#.to_owned(),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            "/login",
-            JSON,
-            r#"{"password":"hunter2"}"#.to_owned(),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            "/login",
-            JSON,
-            "x".repeat(20_000),
-            StatusCode::PAYLOAD_TOO_LARGE,
-        ),
-        (
-            "/oauth2/introspect",
-            FORM,
-            "nothing=here".to_owned(),
-            StatusCode::BAD_REQUEST,
-        ),
-        (
-            "/oauth2/introspect",
-            JSON,
-            "{}".to_owned(),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ),
-        (
-            "/oauth2/introspect",
-            FORM,
-            format!("token={}", "x".repeat(20_000)),
-            StatusCode::PAYLOAD_TOO_LARGE,
-        ),
+        ("/login", JSON, r#"{"organization":"a","username":"b","password":17}"#.to_owned(), StatusCode::BAD_REQUEST),
+        ("/login", JSON, r#"{"password":"hunter2"}"#.to_owned(), StatusCode::BAD_REQUEST),
+        ("/login", JSON, "x".repeat(20_000), StatusCode::PAYLOAD_TOO_LARGE),
+        ("/oauth2/introspect", FORM, "nothing=here".to_owned(), StatusCode::BAD_REQUEST),
+        ("/oauth2/introspect", JSON, "{}".to_owned(), StatusCode::UNSUPPORTED_MEDIA_TYPE),
+        ("/oauth2/introspect", FORM, format!("token={}", "x".repeat(20_000)), StatusCode::PAYLOAD_TOO_LARGE),
     ] {
         let answer = post(&router, path, Some(&caller), content_type, body).await;
         assert_eq!(answer, (status, invalid.clone()), "{path} {content_type}");
@@ -302,13 +195,7 @@ async fn a_directory_that_cannot_answer_says_so_for_a_moment_only() {
     fixture.directory.close().await;
     let body = json!({"organization": "a", "username": "b", "password": "c"}).to_string();
     let (status, body) = post(&router, "/login", None, JSON, body).await;
-    assert_eq!(
-        (status, body),
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            json!({"error": "temporarily_unavailable"})
-        )
-    );
+    assert_eq!((status, body), (StatusCode::SERVICE_UNAVAILABLE, json!({"error": "temporarily_unavailable"})));
 }
 
 #[tokio::test]
@@ -318,12 +205,7 @@ async fn more_logins_than_are_served_at_once_are_sent_away() {
     let body = json!({"organization": "a", "username": "b", "password": "c"}).to_string();
     let logins = (0..40).map(|_| post(&router, "/login", None, JSON, body.clone()));
     let answers = futures::future::join_all(logins).await;
-    let count = |status| {
-        answers
-            .iter()
-            .filter(|(answer, _)| *answer == status)
-            .count()
-    };
+    let count = |status| answers.iter().filter(|(answer, _)| *answer == status).count();
     assert_eq!(count(StatusCode::UNAUTHORIZED), 32);
     assert_eq!(count(StatusCode::TOO_MANY_REQUESTS), 8);
     let (status, _) = post(&router, "/login", None, JSON, body).await;

@@ -42,25 +42,13 @@ async fn it_is_made_for_this_user_alone() {
         names.push(entry.file_name().into_string().unwrap());
     }
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "directory.sqlite",
-            "directory.sqlite-shm",
-            "directory.sqlite-wal",
-            "lock"
-        ]
-    );
+    assert_eq!(names, ["directory.sqlite", "directory.sqlite-shm", "directory.sqlite-wal", "lock"]);
 }
 
 #[tokio::test]
 async fn parents_are_made_too_and_what_is_there_keeps_its_mode() {
     let base = tempfile::tempdir().unwrap();
-    Directory::open(&base.path().join("a/b/c"))
-        .await
-        .unwrap()
-        .close()
-        .await;
+    Directory::open(&base.path().join("a/b/c")).await.unwrap().close().await;
     let mounted = base.path().join("mounted");
     std::fs::create_dir(&mounted).unwrap();
     std::fs::set_permissions(&mounted, std::fs::Permissions::from_mode(0o770)).unwrap();
@@ -73,11 +61,7 @@ async fn a_restart_keeps_everything() {
     let fixture = Fixture::new().await;
     let mut new = new_organization("k", "Example");
     new.admin = Some(new_admin("secret"));
-    let organization = fixture
-        .directory
-        .create_organization(&OPERATOR, new, at(0))
-        .await
-        .unwrap();
+    let organization = fixture.directory.create_organization(&OPERATOR, new, at(0)).await.unwrap();
     let user = fixture.user(&organization, "ci").await;
     let (_, token) = fixture.token(&organization, &user).await;
     let (id, rows) = (fixture.directory.id(), fixture.rows().await);
@@ -86,29 +70,11 @@ async fn a_restart_keeps_everything() {
 
     assert_eq!(fixture.directory.id(), id);
     assert_eq!(fixture.rows().await, rows);
-    assert_eq!(
-        fixture
-            .directory
-            .organization(&organization.id)
-            .await
-            .unwrap(),
-        Some(organization.clone())
-    );
-    assert_eq!(
-        fixture
-            .directory
-            .user(&organization.id, &user.id)
-            .await
-            .unwrap(),
-        Some(user)
-    );
+    assert_eq!(fixture.directory.organization(&organization.id).await.unwrap(), Some(organization.clone()));
+    assert_eq!(fixture.directory.user(&organization.id, &user.id).await.unwrap(), Some(user));
     assert!(fixture.authenticates(&token, at(1)).await);
     assert!(fixture.logs_in("Example", "admin", "secret").await);
-    assert_ne!(
-        Fixture::new().await.directory.id(),
-        id,
-        "another directory is another one"
-    );
+    assert_ne!(Fixture::new().await.directory.id(), id, "another directory is another one");
 }
 
 #[tokio::test]
@@ -117,28 +83,16 @@ async fn a_second_opener_is_told_which_directory_is_in_use() {
     let (error, line) = refused(&fixture.path()).await;
     assert!(matches!(error, OpenError::InUse { .. }), "{error:?}");
     assert!(line.contains(fixture.path().to_str().unwrap()), "{line}");
-    assert!(
-        line.contains("in use by another process: stop that one"),
-        "{line}"
-    );
+    assert!(line.contains("in use by another process: stop that one"), "{line}");
 
     // The first one is none the worse, and frees it by closing while clones live on.
     let organization = fixture.organization("Example").await;
     let clone = fixture.directory.clone();
     fixture.directory.close().await;
     let second = Directory::open(&fixture.path()).await.unwrap();
-    assert_eq!(
-        second.organization(&organization.id).await.unwrap(),
-        Some(organization)
-    );
-    assert!(matches!(
-        clone.organization("x").await,
-        Err(DirectoryError::Closed)
-    ));
-    assert!(matches!(
-        clone.prune_organization("x").await,
-        Err(DirectoryError::Closed)
-    ));
+    assert_eq!(second.organization(&organization.id).await.unwrap(), Some(organization));
+    assert!(matches!(clone.organization("x").await, Err(DirectoryError::Closed)));
+    assert!(matches!(clone.prune_organization("x").await, Err(DirectoryError::Closed)));
     clone.close().await;
 }
 
@@ -147,18 +101,11 @@ async fn a_place_that_cannot_be_written_is_named() {
     let base = tempfile::tempdir().unwrap();
     let file = base.path().join("file");
     std::fs::write(&file, "").unwrap();
-    for path in [
-        file.clone(),
-        file.join("below"),
-        Path::new("/proc/org-operator").to_owned(),
-    ] {
+    for path in [file.clone(), file.join("below"), Path::new("/proc/org-operator").to_owned()] {
         let (error, line) = refused(&path).await;
         assert!(matches!(error, OpenError::NotWritable { .. }), "{error:?}");
         assert!(line.contains(path.to_str().unwrap()), "{line}");
-        assert!(
-            line.contains("make it writable for this user, or name another data directory"),
-            "{line}"
-        );
+        assert!(line.contains("make it writable for this user, or name another data directory"), "{line}");
     }
 }
 
@@ -170,10 +117,7 @@ async fn what_is_no_database_is_left_as_it_is() {
     std::fs::write(&file, &content).unwrap();
     let (error, line) = refused(base.path()).await;
     assert!(matches!(error, OpenError::Unreadable { .. }), "{error:?}");
-    assert!(
-        line.contains("directory.sqlite") && line.contains("restore it from a backup"),
-        "{line}"
-    );
+    assert!(line.contains("directory.sqlite") && line.contains("restore it from a backup"), "{line}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), content);
 }
 
@@ -189,35 +133,17 @@ async fn a_newer_versions_database_is_refused() {
     fixture.directory.close().await;
     let (error, line) = refused(&fixture.path()).await;
     assert!(matches!(error, OpenError::TooNew { .. }), "{error:?}");
-    assert!(
-        line.contains("written by a newer version: start that version or a later one"),
-        "{line}"
-    );
+    assert!(line.contains("written by a newer version: start that version or a later one"), "{line}");
 }
 
 #[tokio::test]
 async fn a_lost_or_cut_signing_key_is_never_replaced() {
     for (damage, what) in [
-        (
-            "DELETE FROM meta WHERE name = 'signing_key'",
-            "signing key is missing",
-        ),
-        (
-            "DELETE FROM meta WHERE name = 'directory_id'",
-            "id is missing",
-        ),
-        (
-            "UPDATE meta SET value = 'QUJD' WHERE name = 'signing_key'",
-            "wrong length",
-        ),
-        (
-            "UPDATE meta SET value = '!' WHERE name = 'signing_key'",
-            "no base64",
-        ),
-        (
-            "UPDATE meta SET value = '!' WHERE name = 'directory_id'",
-            "no UUID",
-        ),
+        ("DELETE FROM meta WHERE name = 'signing_key'", "signing key is missing"),
+        ("DELETE FROM meta WHERE name = 'directory_id'", "id is missing"),
+        ("UPDATE meta SET value = 'QUJD' WHERE name = 'signing_key'", "wrong length"),
+        ("UPDATE meta SET value = '!' WHERE name = 'signing_key'", "no base64"),
+        ("UPDATE meta SET value = '!' WHERE name = 'directory_id'", "no UUID"),
     ] {
         let fixture = Fixture::new().await;
         fixture.execute(damage).await;
@@ -225,10 +151,7 @@ async fn a_lost_or_cut_signing_key_is_never_replaced() {
         fixture.directory.close().await;
         let (error, line) = refused(&fixture.path()).await;
         assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
-        assert!(
-            line.contains(what) && line.contains("restore it from a backup"),
-            "{line}"
-        );
+        assert!(line.contains(what) && line.contains("restore it from a backup"), "{line}");
         assert_eq!(fixture.rows().await, rows);
     }
 }
@@ -245,13 +168,5 @@ async fn many_writes_at_once_share_few_commits() {
     let statistics = fixture.directory.statistics();
     assert_eq!(statistics.writes, 500);
     assert!(statistics.commits <= 10, "{statistics:?}");
-    assert_eq!(
-        fixture
-            .directory
-            .organizations(None, 1000)
-            .await
-            .unwrap()
-            .len(),
-        500
-    );
+    assert_eq!(fixture.directory.organizations(None, 1000).await.unwrap().len(), 500);
 }

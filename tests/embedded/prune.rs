@@ -15,41 +15,21 @@ async fn it_leaves_no_row_in_any_table() {
 
     let mut new = new_organization("k", "Goes");
     new.admin = Some(new_admin("secret"));
-    let goes = fixture
-        .directory
-        .create_organization(&OPERATOR, new, at(0))
-        .await
-        .unwrap();
+    let goes = fixture.directory.create_organization(&OPERATOR, new, at(0)).await.unwrap();
     let user = fixture.user(&goes, "user").await;
     let (_, lost_token) = fixture.token(&goes, &user).await;
     let (revoked, _) = fixture.token(&goes, &user).await;
-    fixture
-        .directory
-        .revoke_token(&of(&goes, &user), &revoked, at(1))
-        .await
-        .unwrap();
+    fixture.directory.revoke_token(&of(&goes, &user), &revoked, at(1)).await.unwrap();
     // One who is in both: the user stays, what they had here goes.
-    let shared = fixture
-        .directory
-        .add_member(&OPERATOR, &goes.id, &member.id, None, at(0))
-        .await
-        .unwrap();
+    let shared = fixture.directory.add_member(&OPERATOR, &goes.id, &member.id, None, at(0)).await.unwrap();
     let (_, shared_token) = fixture.token(&goes, &shared).await;
     for (table, rows) in fixture.rows().await {
         let earlier = before.iter().find(|(name, _)| *name == table).unwrap().1;
         let grows = !["meta", "_sqlx_migrations"].contains(&&*table);
-        assert_eq!(
-            rows > earlier,
-            grows,
-            "the organisation has something in {table}"
-        );
+        assert_eq!(rows > earlier, grows, "the organisation has something in {table}");
     }
 
-    fixture
-        .directory
-        .prune_organization(&goes.id)
-        .await
-        .unwrap();
+    fixture.directory.prune_organization(&goes.id).await.unwrap();
 
     assert_eq!(fixture.rows().await, before);
     let directory = &fixture.directory;
@@ -58,10 +38,7 @@ async fn it_leaves_no_row_in_any_table() {
     assert!(!fixture.authenticates(&shared_token, at(2)).await);
     assert!(!fixture.logs_in("Goes", "admin", "secret").await);
     assert!(fixture.authenticates(&kept_token, at(2)).await);
-    assert_eq!(
-        directory.user(stays.id(), member.id()).await.unwrap(),
-        Some(member)
-    );
+    assert_eq!(directory.user(stays.id(), member.id()).await.unwrap(), Some(member));
 
     directory.prune_organization(&goes.id).await.unwrap();
     directory.prune_organization("never there").await.unwrap();
@@ -73,40 +50,14 @@ async fn afterwards_nothing_can_be_made_in_it_and_its_name_is_free() {
     let fixture = Fixture::new().await;
     let goes = fixture.organization("Goes").await;
     let user = fixture.user(&goes, "user").await;
-    fixture
-        .directory
-        .prune_organization(&goes.id)
-        .await
-        .unwrap();
+    fixture.directory.prune_organization(&goes.id).await.unwrap();
     let rows = fixture.rows().await;
     let directory = &fixture.directory;
 
-    let refused = directory
-        .create_user(&OPERATOR, new_user("k", &goes.id, "late"), at(0))
-        .await;
-    assert!(
-        matches!(
-            refused,
-            Err(DirectoryError::NotFound {
-                kind: Kind::Organization,
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
-    let refused = directory
-        .mint_token(&OPERATOR, new_token("k", &of(&goes, &user)), at(0))
-        .await;
-    assert!(
-        matches!(
-            refused,
-            Err(DirectoryError::NotFound {
-                kind: Kind::User,
-                ..
-            })
-        ),
-        "{refused:?}"
-    );
+    let refused = directory.create_user(&OPERATOR, new_user("k", &goes.id, "late"), at(0)).await;
+    assert!(matches!(refused, Err(DirectoryError::NotFound { kind: Kind::Organization, .. })), "{refused:?}");
+    let refused = directory.mint_token(&OPERATOR, new_token("k", &of(&goes, &user)), at(0)).await;
+    assert!(matches!(refused, Err(DirectoryError::NotFound { kind: Kind::User, .. })), "{refused:?}");
     assert_eq!(directory.users(&goes.id, None, 10).await.unwrap(), []);
     assert_eq!(fixture.rows().await, rows);
 

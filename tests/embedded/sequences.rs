@@ -8,40 +8,15 @@ use crate::model::Model;
 /// What is called. Numbers stand for one of a few names, keys or earlier objects, so that calls meet.
 #[derive(Clone, Debug)]
 pub(crate) enum Call {
-    CreateOrganization {
-        name: u8,
-        key: u8,
-    },
-    Prune {
-        organization: usize,
-    },
-    CreateUser {
-        organization: usize,
-        name: u8,
-        key: u8,
-    },
-    SetRoles {
-        member: usize,
-        roles: Vec<&'static str>,
-    },
-    Join {
-        organization: usize,
-        user: usize,
-    },
-    Delete {
-        member: usize,
-    },
-    Mint {
-        member: usize,
-        key: u8,
-        lifetime: Option<i64>,
-    },
-    Revoke {
-        token: usize,
-    },
-    Wait {
-        seconds: i64,
-    },
+    CreateOrganization { name: u8, key: u8 },
+    Prune { organization: usize },
+    CreateUser { organization: usize, name: u8, key: u8 },
+    SetRoles { member: usize, roles: Vec<&'static str> },
+    Join { organization: usize, user: usize },
+    Delete { member: usize },
+    Mint { member: usize, key: u8, lifetime: Option<i64> },
+    Revoke { token: usize },
+    Wait { seconds: i64 },
     Reopen,
 }
 
