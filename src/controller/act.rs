@@ -209,7 +209,9 @@ impl<K: Managed> Act<K> {
                     self.values[slot] = Some(values);
                     return Ok(());
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Secret not written: trying again"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Secret not written: trying again")
+                }
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -328,7 +330,9 @@ pub async fn set_finalizers<K: super::managed::Reconciled>(
 async fn hold_platform<K: Managed>(context: &Context, desired: &Desired<K>) -> Result<(), Stop> {
     let place = &desired.place.platform;
     let _one_at_a_time = context.holding.lock().await;
-    let missing = || Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name));
+    let missing = || {
+        Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name))
+    };
     let platform = context.platforms.get(&place.namespace, &place.name).ok_or_else(missing)?;
     if platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(());

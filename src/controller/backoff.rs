@@ -19,7 +19,12 @@ impl Backoff {
     pub fn next(&self, uid: &str) -> Duration {
         let mut objects = self.objects();
         let delays = objects.entry(uid.to_owned()).or_insert_with(|| {
-            ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST).without_max_times().with_jitter().build()
+            ExponentialBuilder::default()
+                .with_min_delay(FIRST)
+                .with_max_delay(LONGEST)
+                .without_max_times()
+                .with_jitter()
+                .build()
         });
         delays.next().unwrap_or(LONGEST)
     }

@@ -26,13 +26,20 @@ pub struct Observed<K: Managed> {
 }
 
 /// Looks.
-pub async fn observe<K: Managed>(context: &Context, object: &Arc<K>, desired: &Desired<K>) -> Result<Observed<K>, Stop> {
+pub async fn observe<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+) -> Result<Observed<K>, Stop> {
     let namespace = object.namespace().unwrap_or_default();
     let read = try_join_all(desired.slots.iter().map(|slot| context.secrets.get(&namespace, &slot.name)));
     let (found, records) = try_join(async { read.await.map_err(Stop::from) }, lookup(object, desired)).await?;
 
-    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) =
-        found.into_iter().zip(&desired.slots).map(|(stored, slot)| judge(stored, &desired.uid, slot.content.keys())).unzip();
+    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
+        .into_iter()
+        .zip(&desired.slots)
+        .map(|(stored, slot)| judge(stored, &desired.uid, slot.content.keys()))
+        .unzip();
 
     let recorded_id = object.recorded_id(&secrets);
     let there = recorded_id.as_ref().is_some_and(|id| records.iter().any(|record| record.id() == id));

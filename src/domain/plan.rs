@@ -311,7 +311,10 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
     let elapsed = facts.missing_since.map(|since| now.duration_since(since));
     if elapsed.is_none_or(|elapsed| elapsed.unsigned_abs() < ABSENCE) {
         return Identity::Refused(
-            State::new(Reason::Progressing, format!("{id} is not on the platform: looking again before anything is done")),
+            State::new(
+                Reason::Progressing,
+                format!("{id} is not on the platform: looking again before anything is done"),
+            ),
             Requeue::After(ABSENCE),
         );
     }
@@ -441,7 +444,10 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
                 if facts.dependents > 0 {
                     return Plan::held(
                         Reason::DependentsExist,
-                        format!("waits for {} Users and Tokens of this organisation to be deleted first", facts.dependents),
+                        format!(
+                            "waits for {} Users and Tokens of this organisation to be deleted first",
+                            facts.dependents
+                        ),
                     );
                 }
                 if !facts.policy.may_delete && !ours.is_empty() {

@@ -297,7 +297,8 @@ fn world() -> impl Strategy<Value = World> {
     ];
     let deletion = prop_oneof![Just(DeletionPolicy::Delete), Just(DeletionPolicy::Retain)];
     let adoption = prop_oneof![Just(AdoptionPolicy::Never), Just(AdoptionPolicy::IfExists)];
-    (kinds, deletion, adoption).prop_map(|((kind, slots), deletion, adoption)| World::new(kind, slots, deletion, adoption))
+    (kinds, deletion, adoption)
+        .prop_map(|((kind, slots), deletion, adoption)| World::new(kind, slots, deletion, adoption))
 }
 
 proptest! {

@@ -178,7 +178,11 @@ fn which_object_it_is() {
             }),
             Err(Reason::NotPermitted),
         ),
-        ("several of a name are not chosen from", found(&[("1", none), ("2", none)], take_over), Err(Reason::Ambiguous)),
+        (
+            "several of a name are not chosen from",
+            found(&[("1", none), ("2", none)], take_over),
+            Err(Reason::Ambiguous),
+        ),
         ("an id in the manifest that is not there", found(&[], by_id), Err(Reason::ExternalIDNotFound)),
         (
             "a recorded id that somebody else has marked since",
@@ -190,7 +194,9 @@ fn which_object_it_is() {
         match expected {
             Err(expected) => assert_eq!(reason(&facts), Some(expected), "{case}"),
             Ok(taken) => match plan(&facts, at(1000)).verdict {
-                Verdict::Settled { id: Some(id), adopted } => assert_eq!((id.as_str(), adopted), ("1", taken), "{case}"),
+                Verdict::Settled { id: Some(id), adopted } => {
+                    assert_eq!((id.as_str(), adopted), ("1", taken), "{case}")
+                }
                 other => panic!("{case}: {other:?}"),
             },
         }
@@ -260,7 +266,11 @@ fn deleting_removes_what_is_ours_and_only_that() {
     assert_eq!(steps(&facts), [Step::RemoveFinalizer], "somebody else has marked it since");
     facts.recorded_id = None;
     facts.candidates = vec![candidate("1", Ownership::Ours), candidate("2", Ownership::Unmarked)];
-    assert_eq!(steps(&facts), [Step::Delete("1".to_owned()), Step::RemoveFinalizer], "created, and not recorded any more");
+    assert_eq!(
+        steps(&facts),
+        [Step::Delete("1".to_owned()), Step::RemoveFinalizer],
+        "created, and not recorded any more"
+    );
 }
 
 #[test]

@@ -85,7 +85,9 @@ pub enum SecretError {
     #[error("the Secret changed since it was read")]
     Conflict,
     /// The operator has no right to it.
-    #[error("the operator may not {verb} Secrets in the namespace {namespace}: a RoleBinding to its Secret rights is missing")]
+    #[error(
+        "the operator may not {verb} Secrets in the namespace {namespace}: a RoleBinding to its Secret rights is missing"
+    )]
     Denied {
         /// What was tried.
         verb: &'static str,
@@ -134,7 +136,9 @@ impl SecretStore {
 
     /// Reads one; `None` where there is none.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, SecretError> {
-        let request = request(namespace).get(name, &GetParams::default()).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(namespace)
+            .get(name, &GetParams::default())
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => parse(name, Zeroizing::new(text)).map(Some),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
@@ -150,7 +154,9 @@ impl SecretStore {
         let mut body = body(image, values, None);
         body["type"] = json!(image.type_);
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let request = request(&image.namespace).create(&params, serialise(body)).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(&image.namespace)
+            .create(&params, serialise(body))
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
@@ -172,7 +178,13 @@ impl SecretStore {
     }
 
     /// Lets one outlive its resource: the owner reference goes, and an annotation says since when.
-    pub async fn release(&self, namespace: &str, name: &str, read: &StoredSecret, now: Timestamp) -> Result<(), SecretError> {
+    pub async fn release(
+        &self,
+        namespace: &str,
+        name: &str,
+        read: &StoredSecret,
+        now: Timestamp,
+    ) -> Result<(), SecretError> {
         let since = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
         let body = json!({"metadata": {
             "resourceVersion": read.resource_version,
@@ -185,7 +197,9 @@ impl SecretStore {
     async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
         let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(Wiped(body));
-        let request = request(namespace).patch(name, &params, &patch).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(namespace)
+            .patch(name, &params, &patch)
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
@@ -278,7 +292,9 @@ fn refusal(verb: &'static str, namespace: &str, name: &str, error: kube::Error) 
         kube::Error::Api(status) if status.is_already_exists() => SecretError::AlreadyExists,
         kube::Error::Api(status) if status.is_conflict() => SecretError::Conflict,
         // The authoriser's own words; a quota or an admission plugin answers 403 too.
-        kube::Error::Api(status) if status.is_forbidden() && status.message.contains(&format!("cannot {verb} resource")) => {
+        kube::Error::Api(status)
+            if status.is_forbidden() && status.message.contains(&format!("cannot {verb} resource")) =>
+        {
             SecretError::Denied { verb, namespace: namespace.to_owned() }
         }
         kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
