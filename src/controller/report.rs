@@ -170,7 +170,7 @@ fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<T
 /// Every ten seconds; after ten minutes every minute.
 fn poll(since: Option<Timestamp>, now: Timestamp) -> Duration {
     let waited = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
-    if waited < Duration::from_secs(600) { Duration::from_secs(10) } else { Duration::from_secs(60) }
+    if waited < Duration::from_mins(10) { Duration::from_secs(10) } else { Duration::from_mins(1) }
 }
 
 /// Up to a tenth longer, so that what began together does not stay together.

@@ -223,9 +223,8 @@ enum Identity<'a, C> {
     Refused(State, Requeue),
 }
 
-fn identify<'a, C>(facts: &'a Facts<C>, now: Timestamp) -> Identity<'a, C> {
+fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
     let refused = |reason, message: String| Identity::Refused(State::new(reason, message), Requeue::Resync);
-    let (kind, name) = (facts.kind, &facts.name);
     if let Some(id) = &facts.recorded_id {
         return match facts.candidates.iter().find(|candidate| &candidate.id == id) {
             Some(found) if found.ownership == Ownership::Other => {

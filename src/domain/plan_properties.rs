@@ -33,6 +33,7 @@ struct Object {
 
 /// Everything that outlives a pass.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all their combinations are met")]
 struct World {
     kind: Kind,
     policy: Policy,
@@ -167,7 +168,6 @@ impl World {
                 self.secrets[*slot] = self.secrets[*slot].or(Some(0));
             }
             Step::RecordAttempt(attempt) => self.attempt = *attempt,
-            Step::ProveWritable(_) => {}
             Step::Create { attempt } => {
                 if !guarded {
                     self.broken = Some("something was made that nothing would clean up");
@@ -199,7 +199,7 @@ impl World {
                     object.ownership = Ownership::Unmarked;
                 }
             }
-            Step::ReleaseSecret(_) => {}
+            Step::ProveWritable(_) | Step::ReleaseSecret(_) => {}
             Step::RemoveFinalizer => (self.finalizer, self.gone) = (false, true),
         }
         if self.ours() > 1 {

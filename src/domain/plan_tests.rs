@@ -195,7 +195,7 @@ fn which_object_it_is() {
             Err(expected) => assert_eq!(reason(&facts), Some(expected), "{case}"),
             Ok(taken) => match plan(&facts, at(1000)).verdict {
                 Verdict::Settled { id: Some(id), adopted } => {
-                    assert_eq!((id.as_str(), adopted), ("1", taken), "{case}")
+                    assert_eq!((id.as_str(), adopted), ("1", taken), "{case}");
                 }
                 other => panic!("{case}: {other:?}"),
             },
@@ -218,6 +218,14 @@ fn what_vanished_is_looked_for_twice_and_an_organisation_is_never_made_again_alo
         assert_eq!(reason(&facts), expected, "{:?} missing since {:?}", facts.kind, facts.missing_since);
     }
     assert_eq!(steps(&gone(Kind::User, long_ago)), [Step::Create { attempt: None }]);
+}
+
+#[test]
+fn what_came_back_under_another_id_is_known_by_our_mark() {
+    let facts = Facts { kind: Kind::User, candidates: vec![candidate("2", Ownership::Ours)], ..made() };
+    let plan = plan(&facts, at(1000));
+    assert_eq!(plan.steps, []);
+    assert_eq!(plan.verdict, Verdict::Settled { id: Some("2".to_owned()), adopted: false });
 }
 
 #[test]

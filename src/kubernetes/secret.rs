@@ -140,7 +140,7 @@ impl SecretStore {
             .get(name, &GetParams::default())
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
-            Ok(text) => parse(name, Zeroizing::new(text)).map(Some),
+            Ok(text) => parse(name, &Zeroizing::new(text)).map(Some),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 Err(SecretError::Denied { verb: "get", namespace: namespace.to_owned() })
@@ -267,9 +267,9 @@ struct Raw {
     data: BTreeMap<String, Zeroizing<String>>,
 }
 
-fn parse(name: &str, text: Zeroizing<String>) -> Result<StoredSecret, SecretError> {
+fn parse(name: &str, text: &str) -> Result<StoredSecret, SecretError> {
     let malformed = || SecretError::Malformed { name: name.to_owned() };
-    let raw: Raw = serde_json::from_str(&text).map_err(|_| malformed())?;
+    let raw: Raw = serde_json::from_str(text).map_err(|_| malformed())?;
     let mut values = Values::new();
     for (key, encoded) in raw.data {
         let bytes = Zeroizing::new(STANDARD.decode(encoded.as_bytes()).map_err(|_| malformed())?);
@@ -330,11 +330,11 @@ mod tests {
                 {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": true}]},
             "data": {"token": STANDARD.encode("canary"), "binary": STANDARD.encode([0xff, 0xfe])},
         });
-        let read = parse("s", Zeroizing::new(text.to_string())).unwrap();
+        let read = parse("s", &text.to_string()).unwrap();
         assert_eq!(read.controller_uid.as_deref(), Some("u"));
         assert!(read.has(&["token"]) && !read.has(&["token", "binary"]));
         assert!(!format!("{read:?}").contains("canary"));
-        let cut = parse("s", Zeroizing::new(text.to_string()[..60].to_owned())).unwrap_err();
+        let cut = parse("s", &text.to_string()[..60]).unwrap_err();
         assert!(!format!("{cut} {cut:?}").contains("canary"));
     }
 }
