@@ -44,7 +44,11 @@ fn router(readiness: Readiness, metrics: Arc<Metrics>, directory: Option<Directo
         .route(
             "/readyz",
             get(move || async move {
-                if readiness.get() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "caches not filled yet\n") }
+                if readiness.get() {
+                    (StatusCode::OK, "ok\n")
+                } else {
+                    (StatusCode::SERVICE_UNAVAILABLE, "caches not filled yet\n")
+                }
             }),
         )
         .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.encode()) }));

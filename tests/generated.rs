@@ -27,16 +27,9 @@ fn crds_are_up_to_date() {
         .collect();
 
     let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(
-        names(&committed),
-        names(&generated),
-        "crds/ has other files: run `make generate`"
-    );
+    assert_eq!(names(&committed), names(&generated), "crds/ has other files: run `make generate`");
     for (name, content) in &generated {
-        assert!(
-            &committed[name] == content,
-            "crds/{name} is out of date: run `make generate`"
-        );
+        assert!(&committed[name] == content, "crds/{name} is out of date: run `make generate`");
     }
 }
 
@@ -46,12 +39,7 @@ fn all_definitions_in_one_text() {
     let kinds: Vec<String> = documents(&crds_yaml().unwrap())
         .unwrap()
         .iter()
-        .map(|document| {
-            document["spec"]["names"]["kind"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
+        .map(|document| document["spec"]["names"]["kind"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(kinds, ["Platform", "Organization", "User", "Token"]);
 }
@@ -72,26 +60,15 @@ fn examples_have_no_unknown_fields() {
                 _ => continue,
             };
             let lost = lost(&read.unwrap(), &document, kind);
-            assert!(
-                lost.is_empty(),
-                "{}: the types do not know {lost:?}",
-                path.display()
-            );
+            assert!(lost.is_empty(), "{}: the types do not know {lost:?}", path.display());
             kinds.insert(kind.to_owned());
         }
     }
-    assert_eq!(
-        kinds,
-        ["Organization", "Platform", "Token", "User"]
-            .map(str::to_owned)
-            .into()
-    );
+    assert_eq!(kinds, ["Organization", "Platform", "Token", "User"].map(str::to_owned).into());
 }
 
 fn documents(yaml: &str) -> Result<Vec<Value>, serde_yaml::Error> {
-    serde_yaml::Deserializer::from_str(yaml)
-        .map(Value::deserialize)
-        .collect()
+    serde_yaml::Deserializer::from_str(yaml).map(Value::deserialize).collect()
 }
 
 fn reread<T: DeserializeOwned + Serialize>(document: &Value) -> serde_json::Result<Value> {
@@ -103,13 +80,7 @@ fn lost(whole: &Value, part: &Value, path: &str) -> Vec<String> {
     match (whole, part) {
         (Value::Object(whole), Value::Object(part)) => part
             .iter()
-            .flat_map(|(key, value)| {
-                lost(
-                    whole.get(key).unwrap_or(&Value::Null),
-                    value,
-                    &format!("{path}.{key}"),
-                )
-            })
+            .flat_map(|(key, value)| lost(whole.get(key).unwrap_or(&Value::Null), value, &format!("{path}.{key}")))
             .collect(),
         _ if whole == part => Vec::new(),
         _ => vec![path.to_owned()],

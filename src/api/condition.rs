@@ -72,9 +72,4 @@ macro_rules! object_status {
     )+};
 }
 
-object_status!(
-    super::PlatformStatus,
-    super::OrganizationStatus,
-    super::UserStatus,
-    super::TokenStatus
-);
+object_status!(super::PlatformStatus, super::OrganizationStatus, super::UserStatus, super::TokenStatus);

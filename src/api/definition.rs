@@ -13,19 +13,10 @@ const HEADER: &str = "# Made by `make generate` from the types in src/api: edit 
 
 /// The four definitions: Platform, Organization, User, Token.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    let mut crds = vec![
-        Platform::crd(),
-        Organization::crd(),
-        User::crd(),
-        Token::crd(),
-    ];
+    let mut crds = vec![Platform::crd(), Organization::crd(), User::crd(), Token::crd()];
     for crd in &mut crds {
         for version in &mut crd.spec.versions {
-            if let Some(schema) = version
-                .schema
-                .as_mut()
-                .and_then(|v| v.open_api_v3_schema.as_mut())
-            {
+            if let Some(schema) = version.schema.as_mut().and_then(|v| v.open_api_v3_schema.as_mut()) {
                 tidy(schema);
                 add_object_fields(schema);
             }
@@ -41,8 +32,7 @@ pub fn crd_files() -> Result<Vec<(String, String)>, serde_yaml::Error> {
         .map(|crd| {
             let name = format!("{}_{}.yaml", crd.spec.group, crd.spec.names.plural);
             // Left without quotes it is a date to YAML 1.1 parsers (Python's among them), and no longer a string.
-            let yaml = serde_yaml::to_string(crd)?
-                .replace(&format!(": {NEVER}"), &format!(": \"{NEVER}\""));
+            let yaml = serde_yaml::to_string(crd)?.replace(&format!(": {NEVER}"), &format!(": \"{NEVER}\""));
             Ok((name, format!("{HEADER}{yaml}")))
         })
         .collect()
@@ -86,30 +76,15 @@ fn add_object_fields(schema: &mut JSONSchemaProps) {
         ..JSONSchemaProps::default()
     };
     schema.properties.get_or_insert_default().extend([
-        (
-            "apiVersion".to_owned(),
-            field(
-                "string",
-                Some("Group and version of this kind: org-operator.dev/v1alpha1."),
-            ),
-        ),
-        (
-            "kind".to_owned(),
-            field("string", Some("The kind of this object.")),
-        ),
+        ("apiVersion".to_owned(), field("string", Some("Group and version of this kind: org-operator.dev/v1alpha1."))),
+        ("kind".to_owned(), field("string", Some("The kind of this object."))),
         ("metadata".to_owned(), field("object", None)),
     ]);
 }
 
 fn unwrap_lines(text: &str) -> String {
     text.split("\n\n")
-        .map(|paragraph| {
-            paragraph
-                .lines()
-                .map(str::trim)
-                .collect::<Vec<_>>()
-                .join(" ")
-        })
+        .map(|paragraph| paragraph.lines().map(str::trim).collect::<Vec<_>>().join(" "))
         .collect::<Vec<_>>()
         .join("\n\n")
 }

@@ -219,12 +219,7 @@ pub struct KeyPair {
 
 impl Default for KeyPair {
     fn default() -> Self {
-        Self {
-            size: default_size(),
-            encoding: KeyEncoding::default(),
-            import: None,
-            secret: None,
-        }
+        Self { size: default_size(), encoding: KeyEncoding::default(), import: None, secret: None }
     }
 }
 

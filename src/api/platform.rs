@@ -256,11 +256,7 @@ pub struct PlatformLimits {
 
 impl Default for PlatformLimits {
     fn default() -> Self {
-        Self {
-            requests_per_second: 10,
-            concurrency: 4,
-            deletions_per_hour: 10,
-        }
+        Self { requests_per_second: 10, concurrency: 4, deletions_per_hour: 10 }
     }
 }
 

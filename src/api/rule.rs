@@ -11,8 +11,7 @@
 use kube::core::Rule;
 
 /// Durations are strings, because `30d` and bare numbers mean different things to different people.
-const DURATION_SENTENCE: &str =
-    "write a duration in hours, minutes or seconds, such as 720h (30 days) or 90m";
+const DURATION_SENTENCE: &str = "write a duration in hours, minutes or seconds, such as 720h (30 days) or 90m";
 
 /// At most 999999 hours and so on: whatever this lets through, `duration()` can hold (292 years).
 const DURATION_PATTERN: &str = "^([0-9]{1,6}h)?([0-9]{1,7}m)?([0-9]{1,8}s)?$";
@@ -52,7 +51,9 @@ pub(super) fn secret_name_fixed() -> Rule {
          ? has(oldSelf.secret) && has(oldSelf.secret.name) && self.secret.name == oldSelf.secret.name \
          : !has(oldSelf.secret) || !has(oldSelf.secret.name)",
     )
-    .message("secret.name can be neither added, changed nor removed: what reads the Secret would be left with an old value")
+    .message(
+        "secret.name can be neither added, changed nor removed: what reads the Secret would be left with an old value",
+    )
     .field_path(".secret")
 }
 
@@ -83,8 +84,7 @@ pub(super) fn external_id_needs_adoption() -> Rule {
 
 /// A duration of the three units.
 pub(super) fn duration() -> Rule {
-    Rule::new(format!("self != '' && self.matches('{DURATION_PATTERN}')"))
-        .message(DURATION_SENTENCE)
+    Rule::new(format!("self != '' && self.matches('{DURATION_PATTERN}')")).message(DURATION_SENTENCE)
 }
 
 /// A duration's limits, both included. Says nothing about what is not a duration: [`duration`] does.
@@ -103,23 +103,20 @@ pub(super) fn is_duration(text: &str) -> String {
 
 /// The base URL of an admin API.
 pub(super) fn url() -> Rule {
-    Rule::new(r"isURL(self) && self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')")
-        .message("write a URL such as https://admin.example.com: http or https, a host, and neither user, query nor fragment")
+    Rule::new(r"isURL(self) && self.matches('^https?://[^/?#@\\s]+(/[^?#\\s]*)?$')").message(
+        "write a URL such as https://admin.example.com: http or https, a host, and neither user, query nor fragment",
+    )
 }
 
 /// A name on the platform: free text of one line, so that messages and columns stay readable.
 pub(super) fn printable(field: &str) -> Rule {
     Rule::new(r"!self.matches('[\\p{C}\\p{Zl}\\p{Zp}]') && !self.matches('^[\\p{Z}]|[\\p{Z}]$')")
-        .message(
-            format!("{field} must be printable, in one line and without blanks at its ends")
-                .as_str(),
-        )
+        .message(format!("{field} must be printable, in one line and without blanks at its ends").as_str())
 }
 
 /// An e-mail address, as far as anybody but its mail server can tell.
 pub(super) fn email() -> Rule {
-    Rule::new(r"self.matches('^[^@\\s]+@[^@\\s]+$')")
-        .message("write an e-mail address such as ada@example.com")
+    Rule::new(r"self.matches('^[^@\\s]+@[^@\\s]+$')").message("write an e-mail address such as ada@example.com")
 }
 
 /// The name of a Secret or another object whose name is a DNS subdomain.
@@ -132,8 +129,7 @@ pub(super) fn dns_subdomain(what: &str) -> Rule {
 
 /// A key of a Secret's data.
 pub(super) fn secret_key() -> Rule {
-    Rule::new("self.matches('^[-._a-zA-Z0-9]+$')")
-        .message("a key of a Secret consists of letters, digits, -, _ and .")
+    Rule::new("self.matches('^[-._a-zA-Z0-9]+$')").message("a key of a Secret consists of letters, digits, -, _ and .")
 }
 
 /// The keys of labels and annotations, as Kubernetes has them.
@@ -142,7 +138,9 @@ pub(super) fn label_keys(field: &str) -> Rule {
         "self.all(k, k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",
     )
     .message(
-        format!("a key of {field} is a name of at most 63 letters, digits, -, _ and ., such as example.com/team or team")
-            .as_str(),
+        format!(
+            "a key of {field} is a name of at most 63 letters, digits, -, _ and ., such as example.com/team or team"
+        )
+        .as_str(),
     )
 }

@@ -91,13 +91,7 @@ fn opaque() -> String {
 
 impl Default for SecretTarget {
     fn default() -> Self {
-        Self {
-            name: None,
-            type_: opaque(),
-            labels: None,
-            annotations: None,
-            template: None,
-        }
+        Self { name: None, type_: opaque(), labels: None, annotations: None, template: None }
     }
 }
 
@@ -129,9 +123,7 @@ pub struct InvalidDuration {
 /// The length of a duration as manifests write it (`720h`, `1h30m`, `90s`). The API server lets nothing else through,
 /// so an error means that the object was stored by an older definition.
 pub fn parse_duration(text: &str) -> Result<Duration, InvalidDuration> {
-    let invalid = || InvalidDuration {
-        text: text.to_owned(),
-    };
+    let invalid = || InvalidDuration { text: text.to_owned() };
     // The parser knows more (`2h 5min ago`, `PT1H`, `500ms`): the API offers three units of one letter each.
     let offered = |b: &u8| b.is_ascii_digit() || matches!(b, b'h' | b'm' | b's');
     let two_letters = |pair: &[u8]| pair.iter().all(u8::is_ascii_alphabetic);

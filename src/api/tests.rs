@@ -24,20 +24,12 @@ fn walk(schema: &Value, path: &str, visit: &mut impl FnMut(&str, &Value)) {
 fn paths_where(wrong: impl Fn(&str, &Value) -> bool) -> Vec<String> {
     let mut found = Vec::new();
     for crd in crds() {
-        let schema = &crd.spec.versions[0]
-            .schema
-            .as_ref()
-            .unwrap()
-            .open_api_v3_schema;
-        walk(
-            &serde_json::to_value(schema).unwrap(),
-            &crd.spec.names.kind,
-            &mut |path, schema| {
-                if wrong(path, schema) {
-                    found.push(path.to_owned());
-                }
-            },
-        );
+        let schema = &crd.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema;
+        walk(&serde_json::to_value(schema).unwrap(), &crd.spec.names.kind, &mut |path, schema| {
+            if wrong(path, schema) {
+                found.push(path.to_owned());
+            }
+        });
     }
     found
 }
@@ -53,12 +45,7 @@ fn names_are_the_contract() {
         .map(|CustomResourceDefinition { metadata, spec, .. }| {
             let short = spec.names.short_names.unwrap().join(",");
             let categories = spec.names.categories.unwrap().join(",");
-            format!(
-                "{} {} {short} {categories} {}",
-                metadata.name.unwrap(),
-                spec.names.kind,
-                spec.scope
-            )
+            format!("{} {} {short} {categories} {}", metadata.name.unwrap(), spec.names.kind, spec.scope)
         })
         .collect();
     assert_eq!(
@@ -76,22 +63,8 @@ fn names_are_the_contract() {
 fn versions_are_the_constants() {
     for crd in crds() {
         assert_eq!(crd.spec.group, GROUP);
-        assert_eq!(
-            crd.spec
-                .versions
-                .iter()
-                .map(|v| v.name.as_str())
-                .collect::<Vec<_>>(),
-            [VERSION]
-        );
-        assert!(
-            crd.spec.versions[0]
-                .subresources
-                .as_ref()
-                .unwrap()
-                .status
-                .is_some()
-        );
+        assert_eq!(crd.spec.versions.iter().map(|v| v.name.as_str()).collect::<Vec<_>>(), [VERSION]);
+        assert!(crd.spec.versions[0].subresources.as_ref().unwrap().status.is_some());
     }
 }
 
@@ -101,10 +74,7 @@ fn columns_answer_the_questions() {
     let columns: Vec<String> = crds()
         .iter()
         .map(|crd| {
-            let columns = crd.spec.versions[0]
-                .additional_printer_columns
-                .as_ref()
-                .unwrap();
+            let columns = crd.spec.versions[0].additional_printer_columns.as_ref().unwrap();
             let names = columns.iter().map(|column| {
                 let wide = if column.priority == Some(1) { "*" } else { "" };
                 format!("{}{wide}", column.name)
@@ -127,17 +97,8 @@ fn columns_answer_the_questions() {
 #[test]
 fn only_age_is_a_date_column() {
     for crd in crds() {
-        for column in crd.spec.versions[0]
-            .additional_printer_columns
-            .iter()
-            .flatten()
-        {
-            assert_eq!(
-                column.type_ == "date",
-                column.name == "AGE",
-                "{}",
-                column.name
-            );
+        for column in crd.spec.versions[0].additional_printer_columns.iter().flatten() {
+            assert_eq!(column.type_ == "date", column.name == "AGE", "{}", column.name);
         }
     }
 }
@@ -152,11 +113,7 @@ fn numbers_are_signed() {
 /// With `oneOf` or `anyOf` the API server prints a sentence of its own and skips the rules that have ours.
 #[test]
 fn there_are_no_unions() {
-    let wrong = paths_where(|_, s| {
-        ["oneOf", "anyOf", "allOf", "not"]
-            .iter()
-            .any(|word| !s[*word].is_null())
-    });
+    let wrong = paths_where(|_, s| ["oneOf", "anyOf", "allOf", "not"].iter().any(|word| !s[*word].is_null()));
     assert_eq!(wrong, none());
 }
 
@@ -201,9 +158,7 @@ fn every_field_is_explained() {
 fn every_field_of_a_spec_says_whether_it_can_change() {
     let wrong = paths_where(|path, s| {
         let about = s["description"].as_str().unwrap_or_default();
-        let direct = path.split('.').count() == 3
-            && !path.ends_with("[]")
-            && path.split('.').nth(1) == Some("spec");
+        let direct = path.split('.').count() == 3 && !path.ends_with("[]") && path.split('.').nth(1) == Some("spec");
         direct && !s["type"].is_null() && s["type"] != "object" && !about.contains("change")
     });
     assert_eq!(wrong, none());
@@ -217,11 +172,7 @@ fn every_rule_has_a_sentence() {
             .as_array()
             .into_iter()
             .flatten()
-            .any(|rule| {
-                rule["message"]
-                    .as_str()
-                    .is_none_or(|m| m.is_empty() || m.contains('\n'))
-            })
+            .any(|rule| rule["message"].as_str().is_none_or(|m| m.is_empty() || m.contains('\n')))
     });
     assert_eq!(wrong, none());
 }
@@ -229,26 +180,14 @@ fn every_rule_has_a_sentence() {
 /// A tool that waits takes an object without conditions for a finished one.
 #[test]
 fn a_new_object_says_that_nobody_has_seen_it() {
-    let statuses =
-        paths_where(|path, s| path.split('.').nth(1) == Some("status") && !s["default"].is_null());
-    assert_eq!(
-        statuses,
-        [
-            "Platform.status",
-            "Organization.status",
-            "User.status",
-            "Token.status"
-        ]
-    );
+    let statuses = paths_where(|path, s| path.split('.').nth(1) == Some("status") && !s["default"].is_null());
+    assert_eq!(statuses, ["Platform.status", "Organization.status", "User.status", "Token.status"]);
 
     let fresh: TokenStatus = serde_json::from_value(condition::status_default()).unwrap();
     assert_eq!(fresh.observed_generation(), Some(-1));
     assert_eq!(fresh.conditions().len(), 1);
     let ready = fresh.condition(READY).unwrap();
-    assert_eq!(
-        (ready.status.as_str(), ready.reason.as_str()),
-        ("Unknown", "Pending")
-    );
+    assert_eq!((ready.status.as_str(), ready.reason.as_str()), ("Unknown", "Pending"));
 }
 
 /// What Rust takes for a field left out is what the API server fills in.
@@ -262,9 +201,7 @@ fn defaults_of_the_types_are_those_of_the_schema() {
     assert_eq!(key_pair, KeyPair::default());
     let secret: SecretTarget = serde_json::from_value(json!({})).unwrap();
     assert_eq!(secret, SecretTarget::default());
-    let user: UserSpec =
-        serde_json::from_value(json!({"organizationRef": {"name": ""}, "type": "Machine"}))
-            .unwrap();
+    let user: UserSpec = serde_json::from_value(json!({"organizationRef": {"name": ""}, "type": "Machine"})).unwrap();
     assert_eq!(user, UserSpec::default());
     let token: TokenSpec = serde_json::from_value(json!({"userRef": {"name": ""}})).unwrap();
     assert_eq!(token, TokenSpec::default());
@@ -273,34 +210,14 @@ fn defaults_of_the_types_are_those_of_the_schema() {
 /// Absent is not empty: a status that says nothing writes nothing, and an empty list of roles survives.
 #[test]
 fn absent_is_not_empty() {
-    assert_eq!(
-        serde_json::to_value(PlatformStatus::default()).unwrap(),
-        json!({})
-    );
-    assert_eq!(
-        serde_json::to_value(OrganizationStatus::default()).unwrap(),
-        json!({})
-    );
-    assert_eq!(
-        serde_json::to_value(UserStatus::default()).unwrap(),
-        json!({})
-    );
-    assert_eq!(
-        serde_json::to_value(TokenStatus::default()).unwrap(),
-        json!({})
-    );
+    assert_eq!(serde_json::to_value(PlatformStatus::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(OrganizationStatus::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(UserStatus::default()).unwrap(), json!({}));
+    assert_eq!(serde_json::to_value(TokenStatus::default()).unwrap(), json!({}));
 
-    let user = UserSpec {
-        roles: Some(vec![]),
-        ..UserSpec::default()
-    };
+    let user = UserSpec { roles: Some(vec![]), ..UserSpec::default() };
     assert_eq!(serde_json::to_value(&user).unwrap()["roles"], json!([]));
-    assert!(
-        serde_json::to_value(UserSpec::default())
-            .unwrap()
-            .get("roles")
-            .is_none()
-    );
+    assert!(serde_json::to_value(UserSpec::default()).unwrap().get("roles").is_none());
 }
 
 #[test]
@@ -324,12 +241,7 @@ fn a_spec_knows_its_kind_of_platform() {
 
 #[test]
 fn platform_types_print_as_they_are_stored() {
-    for type_ in [
-        PlatformType::Embedded,
-        PlatformType::Tyk,
-        PlatformType::Rockfish,
-        PlatformType::Rockit,
-    ] {
+    for type_ in [PlatformType::Embedded, PlatformType::Tyk, PlatformType::Rockfish, PlatformType::Rockit] {
         assert_eq!(serde_json::to_value(type_).unwrap(), json!(type_.as_str()));
     }
 }
@@ -345,30 +257,16 @@ fn durations_are_read_as_the_api_server_reads_them() {
         ("600s", 600),
         ("999999h", 3_599_996_400),
         // The longest that the rules let through.
-        (
-            "999999h9999999m99999999s",
-            3_599_996_400 + 599_999_940 + 99_999_999,
-        ),
+        ("999999h9999999m99999999s", 3_599_996_400 + 599_999_940 + 99_999_999),
     ] {
-        assert_eq!(
-            parse_duration(text),
-            Ok(Duration::from_secs(seconds)),
-            "{text}"
-        );
+        assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
     }
 }
 
 #[test]
 fn other_texts_are_no_durations() {
-    for text in [
-        "", "30d", "720", "1.5h", "-1h", "1h ", "h", "PT1H", "500ms", "1 hour", "30m1h",
-    ] {
+    for text in ["", "30d", "720", "1.5h", "-1h", "1h ", "h", "PT1H", "500ms", "1 hour", "30m1h"] {
         let error = parse_duration(text).unwrap_err();
-        assert_eq!(
-            error,
-            InvalidDuration {
-                text: text.to_owned()
-            }
-        );
+        assert_eq!(error, InvalidDuration { text: text.to_owned() });
     }
 }

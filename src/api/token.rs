@@ -67,13 +67,7 @@ pub struct TokenSpec {
 impl Default for TokenSpec {
     /// All that the API server fills in, and the token of no user.
     fn default() -> Self {
-        Self {
-            user_ref: UserRef::default(),
-            lifetime: None,
-            rotation: None,
-            deletion_policy: delete(),
-            secret: None,
-        }
+        Self { user_ref: UserRef::default(), lifetime: None, rotation: None, deletion_policy: delete(), secret: None }
     }
 }
 

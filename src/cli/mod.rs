@@ -10,7 +10,11 @@ pub type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Organisations, users and tokens from YAML.
 #[derive(Debug, Parser)]
-#[command(name = "org-operator", version, about = "Organisations, users and tokens on multi-tenant platforms, from YAML")]
+#[command(
+    name = "org-operator",
+    version,
+    about = "Organisations, users and tokens on multi-tenant platforms, from YAML"
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -35,6 +39,7 @@ pub fn main() -> Result<(), Failure> {
 /// A failure and what lies beneath it, in one line.
 pub fn one_line(failure: &(dyn std::error::Error + 'static)) -> String {
     let chain = std::iter::successors(Some(failure), |error| error.source());
-    let texts: Vec<String> = chain.map(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    let texts: Vec<String> =
+        chain.map(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")).collect();
     texts.join(": ")
 }

@@ -74,7 +74,9 @@ enum StartError {
     Client(#[source] kube::Error),
     #[error("the API server at {url} does not answer: is it up, and is KUBECONFIG the right one?")]
     Unreachable { url: String, source: kube::Error },
-    #[error("the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`")]
+    #[error(
+        "the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`"
+    )]
     NoDefinitions,
     #[error("cannot listen on {address}: choose another --listen")]
     Listen { address: SocketAddr, source: std::io::Error },
@@ -125,7 +127,8 @@ impl Run {
 
         let stop = stop_on_signal()?;
         let readiness = Readiness::default();
-        let serving = tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
+        let serving =
+            tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %self.listen, "started");
         watch::run(parts, &self.watch_namespaces, stop.clone(), || {
             readiness.set();
@@ -190,6 +193,7 @@ fn namespaced_name(text: &str) -> Result<(String, String), String> {
 
 /// The marks on the platforms are `ownerID/namespace/name` and `#attempt`.
 fn owner_id(text: &str) -> Result<String, String> {
-    let valid = !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let valid =
+        !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if valid { Ok(text.to_owned()) } else { Err("write 1 to 63 letters, digits, -, _ and .".to_owned()) }
 }

@@ -21,7 +21,7 @@ use super::stop::Stop;
 use crate::api::annotation::{FIELD_MANAGER, FINALIZER};
 use crate::api::{Platform, annotation};
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::{Created, Entity};
+use crate::domain::entity::{Created, Entity, Record};
 use crate::domain::fault::FaultKind;
 use crate::domain::plan::{SlotState, Step};
 use crate::keys;
@@ -102,8 +102,11 @@ impl<K: Managed> Act<K> {
                 let api = self.api()?;
                 let new = K::creation(&self.desired, &self.values, attempt);
                 let Created { record, one_time } = K::backend(api.as_ref()).create(new).await?;
-                if let Some(value) = one_time {
-                    self.keep(value, &record).await?;
+                if let Some(value) = one_time
+                    && let Err(stop) = self.keep(value, &record).await
+                {
+                    self.give_up(api.as_ref(), record.id()).await;
+                    return Err(stop);
                 }
                 done.record = Some(record);
                 Ok(())
@@ -195,6 +198,13 @@ impl<K: Managed> Act<K> {
         }
     }
 
+    /// Takes back what was minted and could not be stored. Where that fails too, the next plan finds it by its mark.
+    async fn give_up(&self, api: &dyn AdminApi, id: &str) {
+        if let Err(error) = K::backend(api).delete(&self.desired.place.scope, id).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
+        }
+    }
+
     /// Stores a value that is shown once. The platform has made it: giving up comes last.
     async fn keep(&mut self, value: SecretString, record: &<K::Entity as Entity>::Record) -> Result<(), Stop> {
         self.progress.doing("storing what the platform showed");
@@ -209,7 +219,9 @@ impl<K: Managed> Act<K> {
                     self.values[slot] = Some(values);
                     return Ok(());
                 }
-                Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "Secret not written: trying again"),
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Secret not written: trying again");
+                }
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
@@ -328,7 +340,9 @@ pub async fn set_finalizers<K: super::managed::Reconciled>(
 async fn hold_platform<K: Managed>(context: &Context, desired: &Desired<K>) -> Result<(), Stop> {
     let place = &desired.place.platform;
     let _one_at_a_time = context.holding.lock().await;
-    let missing = || Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name));
+    let missing = || {
+        Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name))
+    };
     let platform = context.platforms.get(&place.namespace, &place.name).ok_or_else(missing)?;
     if platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 
 const FIRST: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(300);
+const LONGEST: Duration = Duration::from_mins(5);
 
 /// The delays, by uid.
 #[derive(Debug, Default)]
@@ -19,7 +19,12 @@ impl Backoff {
     pub fn next(&self, uid: &str) -> Duration {
         let mut objects = self.objects();
         let delays = objects.entry(uid.to_owned()).or_insert_with(|| {
-            ExponentialBuilder::default().with_min_delay(FIRST).with_max_delay(LONGEST).without_max_times().with_jitter().build()
+            ExponentialBuilder::default()
+                .with_min_delay(FIRST)
+                .with_max_delay(LONGEST)
+                .without_max_times()
+                .with_jitter()
+                .build()
         });
         delays.next().unwrap_or(LONGEST)
     }

@@ -53,7 +53,8 @@ impl Connect for Platforms {
     }
 
     async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>> {
-        let embedded = self.embedded.as_ref().filter(|embedded| type_ == PlatformType::Embedded && url == embedded.url())?;
+        let embedded =
+            self.embedded.as_ref().filter(|embedded| type_ == PlatformType::Embedded && url == embedded.url())?;
         Some(Arc::clone(embedded) as Arc<dyn AdminApi>)
     }
 }

@@ -164,13 +164,9 @@ impl Missing {
     /// The object's id was not there at `now`; says since when, if that was seen before.
     pub fn note(&self, uid: &str, now: Timestamp) -> Option<Timestamp> {
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match all.get(uid) {
-            Some(since) => Some(*since),
-            None => {
-                all.insert(uid.to_owned(), now);
-                None
-            }
-        }
+        let known = all.get(uid).copied();
+        all.entry(uid.to_owned()).or_insert(now);
+        known
     }
 
     /// It is there, or not looked for any more.

@@ -48,7 +48,9 @@ async fn labels(context: &Context, namespace: &str) -> Result<BTreeMap<String, S
             tracing::warn!(error = &error as &dyn std::error::Error, namespace, "Namespace not readable");
             Err(Stop::outage(
                 Reason::NamespaceNotAllowed,
-                format!("the labels of the namespace {namespace} cannot be read, so the Platform's selector cannot be applied"),
+                format!(
+                    "the labels of the namespace {namespace} cannot be read, so the Platform's selector cannot be applied"
+                ),
             ))
         }
     }
@@ -58,7 +60,8 @@ fn matches(
     selector: &k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector,
     labels: &BTreeMap<String, String>,
 ) -> Result<bool, Stop> {
-    let selector = Selector::try_from(selector.clone())
-        .map_err(|_| Stop::held(Reason::DependencyNotReady, "the Platform's allowedNamespaces.selector is not a label selector"))?;
+    let selector = Selector::try_from(selector.clone()).map_err(|_| {
+        Stop::held(Reason::DependencyNotReady, "the Platform's allowedNamespaces.selector is not a label selector")
+    })?;
     Ok(selector.matches(labels))
 }

@@ -15,7 +15,11 @@ use crate::kubernetes::secret::SecretError;
 const POLL: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// The checked key pair, its fingerprint and the Secret it is in.
-pub async fn import(context: &Context, namespace: &str, import: &KeyPairImport) -> Result<(KeyPairValue, String, String), Stop> {
+pub async fn import(
+    context: &Context,
+    namespace: &str,
+    import: &KeyPairImport,
+) -> Result<(KeyPairValue, String, String), Stop> {
     let private_pem = read(context, namespace, &import.private_key_secret_ref).await?;
     let passphrase = match &import.passphrase_secret_ref {
         Some(reference) => Some(read(context, namespace, reference).await?),
@@ -23,11 +27,16 @@ pub async fn import(context: &Context, namespace: &str, import: &KeyPairImport) 
     };
     let (pem, phrase) = (private_pem.clone(), passphrase.clone());
     // Deriving a key from a passphrase is made to be slow.
-    let checked = tokio::task::spawn_blocking(move || keys::import(&pem, phrase.as_ref(), None)).await.map_err(|_| Stop::Again)?;
+    let checked = tokio::task::spawn_blocking(move || keys::import(&pem, phrase.as_ref(), None))
+        .await
+        .map_err(|_| Stop::Again)?;
     let reference = &import.private_key_secret_ref;
     let checked = checked.map_err(|error| {
         Stop::Held {
-            state: State::new(Reason::InvalidKeyPair, format!("the key {} of the Secret {}: {error}", reference.key, reference.name)),
+            state: State::new(
+                Reason::InvalidKeyPair,
+                format!("the key {} of the Secret {}: {error}", reference.key, reference.name),
+            ),
             // The Secret may be mended, and nothing tells us.
             requeue: Requeue::After(POLL * 6),
             outage: false,

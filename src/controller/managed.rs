@@ -67,7 +67,11 @@ pub trait Managed: Reconciled {
     fn recorded_id(&self, secrets: &[Option<StoredSecret>]) -> Option<String>;
 
     /// What creating it takes.
-    fn creation(desired: &Desired<Self>, values: &[Option<Values>], attempt: Option<i64>) -> <Self::Entity as Entity>::New;
+    fn creation(
+        desired: &Desired<Self>,
+        values: &[Option<Values>],
+        attempt: Option<i64>,
+    ) -> <Self::Entity as Entity>::New;
 
     /// What would make `record` as the manifest says; `None` where it is so.
     fn change(

@@ -13,6 +13,7 @@ use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::plan::{Candidate, Facts, Slot, SlotState};
 use crate::domain::policy::DeletionPolicy;
 use crate::kubernetes::secret::StoredSecret;
+use crate::platform;
 
 /// What was seen.
 pub struct Observed<K: Managed> {
@@ -25,13 +26,20 @@ pub struct Observed<K: Managed> {
 }
 
 /// Looks.
-pub async fn observe<K: Managed>(context: &Context, object: &Arc<K>, desired: &Desired<K>) -> Result<Observed<K>, Stop> {
+pub async fn observe<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+) -> Result<Observed<K>, Stop> {
     let namespace = object.namespace().unwrap_or_default();
     let read = try_join_all(desired.slots.iter().map(|slot| context.secrets.get(&namespace, &slot.name)));
     let (found, records) = try_join(async { read.await.map_err(Stop::from) }, lookup(object, desired)).await?;
 
-    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) =
-        found.into_iter().zip(&desired.slots).map(|(stored, slot)| judge(stored, &desired.uid, slot.content.keys())).unzip();
+    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
+        .into_iter()
+        .zip(&desired.slots)
+        .map(|(stored, slot)| judge(stored, &desired.uid, slot.content.keys()))
+        .unzip();
 
     let recorded_id = object.recorded_id(&secrets);
     let there = recorded_id.as_ref().is_some_and(|id| records.iter().any(|record| record.id() == id));
@@ -78,37 +86,44 @@ pub async fn observe<K: Managed>(context: &Context, object: &Arc<K>, desired: &D
     Ok(Observed { records, secrets, facts })
 }
 
-/// Asks the platform by the recorded id; where there is none by our mark, and by name or the id that the manifest gives.
+/// Asks the platform by the recorded id; where there is none, or nothing under it, by our mark and by name or the id that
+/// the manifest gives.
 async fn lookup<K: Managed>(object: &Arc<K>, desired: &Desired<K>) -> Result<Vec<<K::Entity as Entity>::Record>, Stop> {
     let Some(api) = &desired.place.api else {
         return Ok(Vec::new());
     };
     let backend = K::backend(api.as_ref());
-    let mark = Lookup::Owner(desired.mark.as_str().to_owned());
-    let lookups = match (K::KIND, object.recorded_id(&[]), &desired.policy.external_id) {
-        (Kind::Token, _, _) => vec![mark],
-        (_, Some(id), _) => vec![Lookup::Id(id)],
-        (_, None, Some(id)) => vec![mark, Lookup::Id(id.clone())],
-        (_, None, None) => vec![mark, Lookup::Name(desired.name.clone())],
+    let found = async {
+        if let Some(id) = object.recorded_id(&[]) {
+            let found = backend.find(&desired.place.scope, &Lookup::Id(id)).await?;
+            if !found.is_empty() {
+                return Ok(found);
+            }
+        }
+        let mark = Lookup::Owner(desired.mark.as_str().to_owned());
+        let lookups = match (K::KIND, &desired.policy.external_id) {
+            (Kind::Token, _) => vec![mark],
+            (_, Some(id)) => vec![mark, Lookup::Id(id.clone())],
+            (_, None) => vec![mark, Lookup::Name(desired.name.clone())],
+        };
+        let answers = try_join_all(lookups.iter().map(|lookup| backend.find(&desired.place.scope, lookup))).await?;
+        let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
+        for record in answers.into_iter().flatten() {
+            if !records.iter().any(|known| known.id() == record.id()) {
+                records.push(record);
+            }
+        }
+        Ok::<_, platform::Error>(records)
     };
-    let answers = try_join_all(lookups.iter().map(|lookup| backend.find(&desired.place.scope, lookup))).await;
     let releasing = object.meta().deletion_timestamp.is_some() && desired.policy.deletion == DeletionPolicy::Retain;
-    let answers = match answers {
-        Ok(answers) => answers,
+    match found.await {
         // What is only let go needs no answer.
         Err(error) if releasing => {
             tracing::warn!(error = &error as &dyn std::error::Error, "released without taking the owner mark off");
-            return Ok(Vec::new());
+            Ok(Vec::new())
         }
-        Err(error) => return Err(error.into()),
-    };
-    let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
-    for record in answers.into_iter().flatten() {
-        if !records.iter().any(|known| known.id() == record.id()) {
-            records.push(record);
-        }
+        found => Ok(found?),
     }
-    Ok(records)
 }
 
 /// Whose a Secret is, and whether it is whole.

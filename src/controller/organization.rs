@@ -12,10 +12,14 @@ use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, Sl
 use super::pass::{self, Pass};
 use super::resolve::{Resolved, not_allowed, resolve, resolve_deleting, shown};
 use super::stop::Stop;
-use crate::api::{ObjectStatus as _, KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, PlatformType};
+use crate::api::{
+    KeyPair, KeyPairStatus, ObjectStatus as _, Organization, OrganizationAdmin, OrganizationStatus, PlatformType,
+};
 use crate::domain::capability::{Capability, Support};
 use crate::domain::condition::Reason;
-use crate::domain::entity::{self, Kind, KeyPairValue, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord};
+use crate::domain::entity::{
+    self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord,
+};
 use crate::domain::key::KeySize;
 use crate::domain::naming::{self, OwnerMark, Ownership};
 use crate::domain::plan::Policy;
@@ -63,7 +67,11 @@ impl Managed for Organization {
         api
     }
 
-    async fn resolve(&self, context: &Context, draft: &mut OrganizationStatus) -> Result<Option<Place<entity::Organization>>, Stop> {
+    async fn resolve(
+        &self,
+        context: &Context,
+        draft: &mut OrganizationStatus,
+    ) -> Result<Option<Place<entity::Organization>>, Stop> {
         let own = self.namespace().unwrap_or_default();
         let recorded = self.status.as_ref().and_then(|status| status.platform.as_ref());
         let deleting = self.meta().deletion_timestamp.is_some();
@@ -78,7 +86,10 @@ impl Managed for Organization {
             }
             (None, deleting) => {
                 let (namespace, name) = self.platform_reference(context).ok_or_else(|| {
-                    Stop::held(Reason::InvalidSpec, "give platformRef: the operator was started without a default Platform")
+                    Stop::held(
+                        Reason::InvalidSpec,
+                        "give platformRef: the operator was started without a default Platform",
+                    )
                 })?;
                 match resolve(context, (&namespace, &name), None, &own).await {
                     Ok(resolved) => resolved,
@@ -107,7 +118,8 @@ impl Managed for Organization {
                 _ => None,
             };
         }
-        let marks = place.api.as_ref().is_some_and(|api| api.capabilities().of(Capability::OwnerMark) == Support::Supported);
+        let marks =
+            place.api.as_ref().is_some_and(|api| api.capabilities().of(Capability::OwnerMark) == Support::Supported);
         Ok(Desired {
             uid: self.uid().unwrap_or_default(),
             mark: OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()),
@@ -123,7 +135,11 @@ impl Managed for Organization {
             content: Content {
                 display_name: self.spec.display_name.clone(),
                 admin: self.spec.admin.clone(),
-                imported: imported.map(|(value, fingerprint, secret_name)| Imported { value, fingerprint, secret_name }),
+                imported: imported.map(|(value, fingerprint, secret_name)| Imported {
+                    value,
+                    fingerprint,
+                    secret_name,
+                }),
                 marks,
             },
             name,
@@ -137,7 +153,12 @@ impl Managed for Organization {
 
     fn creation(desired: &Desired<Self>, values: &[Option<Values>], _: Option<i64>) -> NewOrganization {
         let of = |wanted: fn(&SlotContent) -> bool| {
-            desired.slots.iter().zip(values).find(|(slot, _)| wanted(&slot.content)).and_then(|(_, values)| values.as_ref())
+            desired
+                .slots
+                .iter()
+                .zip(values)
+                .find(|(slot, _)| wanted(&slot.content))
+                .and_then(|(_, values)| values.as_ref())
         };
         let generated = of(|content| matches!(content, SlotContent::KeyPair { .. })).and_then(|values| {
             Some(KeyPairValue {
@@ -170,11 +191,16 @@ impl Managed for Organization {
         }
     }
 
-    fn change(desired: &Desired<Self>, record: &OrganizationRecord, ownership: Ownership) -> Option<OrganizationChange> {
+    fn change(
+        desired: &Desired<Self>,
+        record: &OrganizationRecord,
+        ownership: Ownership,
+    ) -> Option<OrganizationChange> {
         let wanted = &desired.content.display_name;
         let change = OrganizationChange {
             display_name: wanted.clone().filter(|wanted| record.display_name.as_ref() != Some(wanted)),
-            owner: (desired.content.marks && ownership == Ownership::Unmarked).then(|| Some(desired.mark.as_str().to_owned())),
+            owner: (desired.content.marks && ownership == Ownership::Unmarked)
+                .then(|| Some(desired.mark.as_str().to_owned())),
         };
         (change != OrganizationChange::default()).then_some(change)
     }
@@ -194,7 +220,8 @@ impl Managed for Organization {
         let names: Vec<String> = users.iter().map(|user| user.name_any()).collect();
         let tokens = context.tokens.all(|token| {
             let made_in = token.status.as_ref().and_then(|status| status.organization_id.as_ref());
-            token.namespace() == namespace && (names.contains(&token.spec.user_ref.name) || (id.is_some() && made_in == id))
+            token.namespace() == namespace
+                && (names.contains(&token.spec.user_ref.name) || (id.is_some() && made_in == id))
         });
         users.len() + tokens.len()
     }
@@ -267,7 +294,10 @@ impl Organization {
     fn slots(&self, status: &OrganizationStatus) -> Vec<SlotSpec> {
         let mut slots = Vec::new();
         if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
-            let content = SlotContent::KeyPair { size: KeySize::from_bits(pair.size).unwrap_or_default(), encoding: pair.encoding };
+            let content = SlotContent::KeyPair {
+                size: KeySize::from_bits(pair.size).unwrap_or_default(),
+                encoding: pair.encoding,
+            };
             let default = naming::key_pair_secret(&self.name_any());
             slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, status.key_pair.is_some()));
         }
@@ -284,17 +314,27 @@ impl Organization {
         let spec = &self.spec;
         let is = |type_| place.platform.type_ == type_;
         if spec.rockit.is_some() && !is(PlatformType::Rockit) {
-            return Err(Stop::held(Reason::InvalidSpec, "rockit: the Platform is no ROCKIT Edge: leave this section out"));
+            return Err(Stop::held(
+                Reason::InvalidSpec,
+                "rockit: the Platform is no ROCKIT Edge: leave this section out",
+            ));
         }
         if spec.tyk.is_some() && !is(PlatformType::Tyk) {
-            return Err(Stop::held(Reason::InvalidSpec, "tyk: the Platform is no Tyk Dashboard: leave this section out"));
+            return Err(Stop::held(
+                Reason::InvalidSpec,
+                "tyk: the Platform is no Tyk Dashboard: leave this section out",
+            ));
         }
         if let Some(api) = &place.api {
             let capabilities = api.capabilities();
             let asked = [
                 (spec.display_name.is_some(), "displayName", Capability::DisplayName),
                 (spec.admin.is_some(), "admin", Capability::OrganizationAdmin),
-                (spec.deletion_policy == DeletionPolicy::Delete, "deletionPolicy: Delete", Capability::OrganizationDelete),
+                (
+                    spec.deletion_policy == DeletionPolicy::Delete,
+                    "deletionPolicy: Delete",
+                    Capability::OrganizationDelete,
+                ),
             ];
             for (asked, field, capability) in asked {
                 if asked && capabilities.of(capability) == Support::Unsupported {
@@ -306,7 +346,12 @@ impl Organization {
                 .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("externalName: {rule}")))?;
         }
         for (asked, allowed, permission, field) in [
-            (spec.adoption_policy == crate::domain::policy::AdoptionPolicy::IfExists, place.may_adopt, "Adopt", "adoptionPolicy: IfExists"),
+            (
+                spec.adoption_policy == crate::domain::policy::AdoptionPolicy::IfExists,
+                place.may_adopt,
+                "Adopt",
+                "adoptionPolicy: IfExists",
+            ),
             (spec.deletion_policy == DeletionPolicy::Delete, place.may_delete, "Delete", "deletionPolicy: Delete"),
         ] {
             if asked && !allowed {
@@ -361,6 +406,8 @@ impl Organization {
         };
         let platform = context.platforms.get(&namespace, &name);
         let status = platform.as_ref().and_then(|platform| platform.status.as_ref());
-        status.is_some_and(|status| status.type_ == Some(place.platform.type_) && status.url.as_ref() == Some(&place.platform.url))
+        status.is_some_and(|status| {
+            status.type_ == Some(place.platform.type_) && status.url.as_ref() == Some(&place.platform.url)
+        })
     }
 }

@@ -60,12 +60,16 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
     if let Some(slot) = desired.slots.iter().find(|slot| slot.templated && !deleting) {
         return Err(Stop::held(
             Reason::Unsupported,
-            format!("the template of the Secret {}: this version of the operator renders none yet, leave it out", slot.name),
+            format!(
+                "the template of the Secret {}: this version of the operator renders none yet, leave it out",
+                slot.name
+            ),
         ));
     }
     let Observed { records, secrets, facts } = observe(context, &object, &desired).await?;
     let Plan { steps, verdict } = plan(&facts, context.now());
-    let values: Vec<Option<Values>> = secrets.iter().map(|secret| secret.as_ref().map(|secret| secret.values.clone())).collect();
+    let values: Vec<Option<Values>> =
+        secrets.iter().map(|secret| secret.as_ref().map(|secret| secret.values.clone())).collect();
     let desired = Arc::new(desired);
     let done = if steps.is_empty() {
         Done { record: None, values, attempt: None, failure: None }
@@ -96,14 +100,22 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
             let origin = if created { Some(Origin::Created) } else { adopted.then_some(Origin::Adopted) };
             K::fill(draft, &desired, &Found { record, values: &done.values, origin });
             let event = origin.map(|origin| note::<K>(origin, &desired.name, record.id()));
-            Ok(Pass { state: State::new(Reason::Succeeded, "all that the manifest asks for is there"), requeue: Requeue::Resync, event })
+            Ok(Pass {
+                state: State::new(Reason::Succeeded, "all that the manifest asks for is there"),
+                requeue: Requeue::Resync,
+                event,
+            })
         }
     }
 }
 
 fn note<K: Managed>(origin: Origin, name: &str, id: &str) -> Note {
     match origin {
-        Origin::Created => Note { reason: "Created", message: format!("created the {} {name} on the platform ({id})", K::KIND) },
-        Origin::Adopted => Note { reason: "Adopted", message: format!("took over the {} {name} on the platform ({id})", K::KIND) },
+        Origin::Created => {
+            Note { reason: "Created", message: format!("created the {} {name} on the platform ({id})", K::KIND) }
+        }
+        Origin::Adopted => {
+            Note { reason: "Adopted", message: format!("took over the {} {name} on the platform ({id})", K::KIND) }
+        }
     }
 }

@@ -39,8 +39,11 @@ impl Reconciled for Platform {
             Stop::Held { state, requeue, .. } => Stop::Held { state, requeue, outage: false },
             other => other,
         })?;
-        draft.capabilities =
-            api.capabilities().rows().map(|(capability, support)| CapabilityStatus { name: capability.name(), support }).collect();
+        draft.capabilities = api
+            .capabilities()
+            .rows()
+            .map(|(capability, support)| CapabilityStatus { name: capability.name(), support })
+            .collect();
         Ok(Pass { state: State::new(Reason::Succeeded, proof), requeue: Requeue::Resync, event: None })
     }
 }

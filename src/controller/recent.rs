@@ -32,9 +32,7 @@ impl<K: Resource> Recent<K> {
             return;
         };
         let mut objects = self.objects();
-        let entry = objects
-            .entry(uid)
-            .or_insert_with(|| Written { newest: Arc::clone(&object), versions: Vec::new() });
+        let entry = objects.entry(uid).or_insert_with(|| Written { newest: Arc::clone(&object), versions: Vec::new() });
         // A write that changes nothing returns the version that the watch has seen already.
         if !entry.versions.contains(&version) {
             entry.versions.push(version);

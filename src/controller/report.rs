@@ -43,7 +43,11 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
     let (state, requeue, event) = match result {
         Ok(pass) => (pass.state, pass.requeue, pass.event),
         Err(Stop::Held { outage: true, requeue, state }) if settled(&*object) => {
-            tracing::warn!(reason = state.reason.as_str(), message = state.message, "not reachable: the object keeps its state");
+            tracing::warn!(
+                reason = state.reason.as_str(),
+                message = state.message,
+                "not reachable: the object keeps its state"
+            );
             return Action::requeue(delay(context, &uid, requeue, None));
         }
         Err(Stop::Held { state, requeue, .. }) => (state, requeue, None),
@@ -89,7 +93,12 @@ pub async fn report_paused<K: Reconciled>(context: &Context, object: Arc<K>) -> 
 }
 
 /// Writes the status of an object in `state`, if it differs from the one it has; returns the newest version.
-pub async fn write<K: Reconciled>(context: &Context, object: &Arc<K>, draft: K::Status, state: &State) -> Result<Arc<K>, Stop> {
+pub async fn write<K: Reconciled>(
+    context: &Context,
+    object: &Arc<K>,
+    draft: K::Status,
+    state: &State,
+) -> Result<Arc<K>, Stop> {
     let mut status = draft;
     let generation = object.meta().generation.unwrap_or_default();
     let conditions = condition::conditions(status.conditions(), state, is_paused(&**object), generation, context.now());
@@ -142,7 +151,8 @@ pub fn is_paused<K: Reconciled>(object: &K) -> bool {
 /// The request that is not answered yet. With both annotations there the later one counts: their values are times.
 fn requested<K: Reconciled>(object: &K, handled: Option<&str>) -> Option<String> {
     let annotations = object.annotations();
-    let latest = [RECONCILE_REQUESTED_AT, FLUX_REQUESTED_AT].into_iter().filter_map(|name| annotations.get(name)).max()?;
+    let latest =
+        [RECONCILE_REQUESTED_AT, FLUX_REQUESTED_AT].into_iter().filter_map(|name| annotations.get(name)).max()?;
     (handled != Some(latest.as_str())).then(|| latest.clone())
 }
 
@@ -160,7 +170,7 @@ fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<T
 /// Every ten seconds; after ten minutes every minute.
 fn poll(since: Option<Timestamp>, now: Timestamp) -> Duration {
     let waited = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
-    if waited < Duration::from_secs(600) { Duration::from_secs(10) } else { Duration::from_secs(60) }
+    if waited < Duration::from_mins(10) { Duration::from_secs(10) } else { Duration::from_mins(1) }
 }
 
 /// Up to a tenth longer, so that what began together does not stay together.
@@ -209,6 +219,9 @@ pub fn overdue(context: &Context, uid: &str) -> Stop {
             requeue: Requeue::After(JOIN),
             outage: true,
         },
-        None => Stop::outage(Reason::TimedOut, format!("the platform or the API server took longer than {seconds} s to answer")),
+        None => Stop::outage(
+            Reason::TimedOut,
+            format!("the platform or the API server took longer than {seconds} s to answer"),
+        ),
     }
 }

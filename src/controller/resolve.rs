@@ -44,7 +44,11 @@ pub async fn resolve(
         return Err(not_allowed(&shown));
     }
     let api = context.connect.connect(&platform).await.map_err(|_| {
-        let reason = platform.status.as_ref().and_then(|status| condition::ready(status.conditions())).map(|ready| ready.reason.as_str());
+        let reason = platform
+            .status
+            .as_ref()
+            .and_then(|status| condition::ready(status.conditions()))
+            .map(|ready| ready.reason.as_str());
         Stop::outage(Reason::DependencyNotReady, format!("{shown} is not Ready: {}", reason.unwrap_or("Pending")))
     })?;
     let Some(type_) = platform.spec.platform_type() else {

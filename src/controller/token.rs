@@ -55,9 +55,11 @@ impl Managed for Token {
             let of = OfUser { organization_id: parent.organization_id.clone()?, user_id: parent.external_id.clone()? };
             Some((parent.platform.clone()?, of))
         });
-        let recorded = status.platform.zip(status.organization_id).zip(status.user_id).map(
-            |((platform, organization_id), user_id)| (platform, OfUser { organization_id, user_id }),
-        );
+        let recorded = status
+            .platform
+            .zip(status.organization_id)
+            .zip(status.user_id)
+            .map(|((platform, organization_id), user_id)| (platform, OfUser { organization_id, user_id }));
         let wait = || match &user {
             None => Err(Stop::held(Reason::DependencyNotReady, format!("the User {name} is not there"))),
             Some(user) => not_ready("User", name, user.meta(), user.status.as_ref()),

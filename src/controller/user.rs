@@ -64,11 +64,15 @@ impl Managed for User {
         let made_in = parent.and_then(|parent| Some((parent.platform.clone()?, parent.external_id.clone()?)));
 
         let (platform, organization_id) = match (status.platform.zip(status.organization_id), made_in) {
-            (Some(recorded), current) if deleting || current.as_ref().is_none_or(|current| *current == recorded) => recorded,
+            (Some(recorded), current) if deleting || current.as_ref().is_none_or(|current| *current == recorded) => {
+                recorded
+            }
             (Some((_, recorded)), Some((_, current))) => {
                 return Err(Stop::held(
                     Reason::PlatformChanged,
-                    format!("made in the organisation {recorded}, and the Organization {name} stands for {current} now: make another User"),
+                    format!(
+                        "made in the organisation {recorded}, and the Organization {name} stands for {current} now: make another User"
+                    ),
                 ));
             }
             (None, Some(current)) => {
@@ -106,7 +110,8 @@ impl Managed for User {
         if self.meta().deletion_timestamp.is_none() {
             self.check(context, &place)?;
         }
-        let can = |capability| place.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Supported);
+        let can =
+            |capability| place.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Supported);
         let spec = &self.spec;
         Ok(Desired {
             name: self.username(),
@@ -157,7 +162,9 @@ impl Managed for User {
 
     fn change(desired: &Desired<Self>, record: &UserRecord, ownership: Ownership) -> Option<UserChange> {
         let content = &desired.content;
-        let differs = |wanted: &Option<String>, found: &Option<String>| wanted.clone().filter(|wanted| found.as_ref() != Some(wanted));
+        let differs = |wanted: &Option<String>, found: &Option<String>| {
+            wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
+        };
         let change = UserChange {
             email: differs(&content.email, &record.email),
             first_name: differs(&content.first_name, &record.first_name),
@@ -253,14 +260,21 @@ impl User {
 
     fn check(&self, context: &Context, place: &Place<entity::User>) -> Result<(), Stop> {
         if self.spec.tyk.is_some() && place.platform.type_ != PlatformType::Tyk {
-            return Err(Stop::held(Reason::InvalidSpec, "tyk: the Platform is no Tyk Dashboard: leave this section out"));
+            return Err(Stop::held(
+                Reason::InvalidSpec,
+                "tyk: the Platform is no Tyk Dashboard: leave this section out",
+            ));
         }
         let name = self.username();
         if let Some(api) = &place.api {
-            api.check_name(Kind::User, &name).map_err(|rule| Stop::held(Reason::InvalidSpec, format!("username: {rule}")))?;
+            api.check_name(Kind::User, &name)
+                .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("username: {rule}")))?;
             let unsupported = api.capabilities().of(Capability::InitialPassword) == Support::Unsupported;
             if self.spec.initial_password == Some(InitialPassword::Generate) && unsupported {
-                return Err(Stop::held(Reason::Unsupported, "initialPassword: this platform cannot (InitialPassword): leave it out"));
+                return Err(Stop::held(
+                    Reason::Unsupported,
+                    "initialPassword: this platform cannot (InitialPassword): leave it out",
+                ));
             }
         }
         if self.spec.adoption_policy == AdoptionPolicy::IfExists && !place.may_adopt {

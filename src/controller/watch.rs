@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use futures::StreamExt;
+use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use kube::runtime::controller::{self, ReconcileRequest, applier};
 use kube::runtime::reflector::{self, ObjectRef, Store};
 use kube::runtime::watcher::{self, Event, watcher};
@@ -161,7 +161,8 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                 Ok(Event::InitApply(object) | Event::Apply(object)) => {
                     let echo = K::objects(&context).recent.seen(&object);
                     // An echo of a write that an older manifest was reconciled for hides the newer manifest.
-                    let reconciled = object.status().and_then(ObjectStatus::observed_generation) == object.meta().generation;
+                    let reconciled =
+                        object.status().and_then(ObjectStatus::observed_generation) == object.meta().generation;
                     if !(echo && reconciled) {
                         K::queue(&queues).push(&object);
                     }
@@ -177,7 +178,11 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                     seen.forget(&uid);
                     object.related(&context, &queues);
                 }
-                Err(error) => tracing::warn!(kind = K::KIND.as_str(), error = &error as &dyn std::error::Error, "watch interrupted"),
+                Err(error) => tracing::warn!(
+                    kind = K::KIND.as_str(),
+                    error = &error as &dyn std::error::Error,
+                    "watch interrupted"
+                ),
             }
             futures::future::ready(())
         })
@@ -229,7 +234,9 @@ impl Related for Platform {
 
     fn related(&self, context: &Context, queues: &Queues) {
         let reference = Some((self.namespace().unwrap_or_default(), self.name_any()));
-        for organization in context.organizations.cache.all(|organization| organization.platform_reference(context) == reference) {
+        for organization in
+            context.organizations.cache.all(|organization| organization.platform_reference(context) == reference)
+        {
             queues.organizations.push(&organization);
         }
     }
@@ -242,12 +249,16 @@ impl Related for Organization {
 
     fn related(&self, context: &Context, queues: &Queues) {
         let (namespace, name) = (self.namespace(), self.name_any());
-        for user in context.users.cache.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name) {
+        for user in
+            context.users.cache.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name)
+        {
             queues.users.push(&user);
         }
         // Whoever waits for this one's name, or for its end.
         let external = self.external_name();
-        for rival in context.organizations.cache.all(|other| other.uid() != self.uid() && other.external_name() == external) {
+        for rival in
+            context.organizations.cache.all(|other| other.uid() != self.uid() && other.external_name() == external)
+        {
             queues.organizations.push(&rival);
         }
         if let Some((namespace, name)) = self.platform_reference(context) {
@@ -263,7 +274,9 @@ impl Related for User {
 
     fn related(&self, context: &Context, queues: &Queues) {
         let (namespace, name) = (self.namespace(), self.name_any());
-        for token in context.tokens.cache.all(|token| token.namespace() == namespace && token.spec.user_ref.name == name) {
+        for token in
+            context.tokens.cache.all(|token| token.namespace() == namespace && token.spec.user_ref.name == name)
+        {
             queues.tokens.push(&token);
         }
         let rivals = context.users.cache.all(|other| {
@@ -291,7 +304,8 @@ impl Related for Token {
         let waiting = context.organizations.cache.all(|organization| {
             organization.namespace() == namespace
                 && organization.meta().deletion_timestamp.is_some()
-                && (made_in.is_none() || organization.status.as_ref().and_then(|status| status.external_id.clone()) == made_in)
+                && (made_in.is_none()
+                    || organization.status.as_ref().and_then(|status| status.external_id.clone()) == made_in)
         });
         for organization in waiting {
             queues.organizations.push(&organization);

@@ -141,7 +141,13 @@ impl State {
 }
 
 /// The conditions of an object in `state`, given those it had.
-pub fn conditions(previous: &[Condition], state: &State, paused: bool, generation: i64, now: Timestamp) -> Vec<Condition> {
+pub fn conditions(
+    previous: &[Condition],
+    state: &State,
+    paused: bool,
+    generation: i64,
+    now: Timestamp,
+) -> Vec<Condition> {
     let weight = state.reason.weight();
     let ready = if weight == Weight::Ready { "True" } else { "False" };
     let mut wanted = vec![("Ready", ready, state.reason.as_str(), state.message.as_str())];
@@ -163,7 +169,8 @@ pub fn conditions(previous: &[Condition], state: &State, paused: bool, generatio
 /// The conditions of a paused object: what it said before, and that it is paused. Readiness keeps its value, and what
 /// said that work is under way is no longer so.
 pub fn paused(previous: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
-    let mut out: Vec<Condition> = previous.iter().filter(|c| c.type_ == "Ready" || c.type_ == "Stalled").cloned().collect();
+    let mut out: Vec<Condition> =
+        previous.iter().filter(|c| c.type_ == "Ready" || c.type_ == "Stalled").cloned().collect();
     out.push(pause(previous, generation, now));
     out
 }
@@ -203,9 +210,7 @@ fn whole_second(now: Timestamp) -> Time {
 
 /// Whether these conditions say Ready for this generation.
 pub fn is_ready(conditions: &[Condition], generation: i64) -> bool {
-    conditions
-        .iter()
-        .any(|c| c.type_ == "Ready" && c.status == "True" && c.observed_generation == Some(generation))
+    conditions.iter().any(|c| c.type_ == "Ready" && c.status == "True" && c.observed_generation == Some(generation))
 }
 
 /// The `Ready` condition among them.

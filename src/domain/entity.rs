@@ -190,9 +190,7 @@ pub struct InOrganization {
 }
 
 /// Whether a user is a person or a machine.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub enum UserType {
     /// Someone who logs in with a password.
     Person,

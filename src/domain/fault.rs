@@ -54,12 +54,11 @@ impl FaultKind {
             Self::Unsupported => (Reason::Unsupported, Requeue::Resync),
             Self::Unauthenticated | Self::Forbidden => (Reason::CredentialRejected, Requeue::Backoff),
             Self::AlreadyExists => (Reason::AlreadyExists, Requeue::Backoff),
-            // A write found its target gone: the next observation decides what that means.
-            Self::NotFound => (Reason::Progressing, Requeue::Backoff),
             Self::RateLimited(after) => (Reason::RateLimited, not_before(after)),
             Self::Unavailable(after) => (Reason::PlatformUnavailable, not_before(after)),
             Self::TimedOut => (Reason::TimedOut, Requeue::Backoff),
-            Self::OutcomeUnknown => (Reason::Progressing, Requeue::Backoff),
+            // A write found its target gone, or nobody knows: the next observation decides what that means.
+            Self::NotFound | Self::OutcomeUnknown => (Reason::Progressing, Requeue::Backoff),
         }
     }
 

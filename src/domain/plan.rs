@@ -223,9 +223,8 @@ enum Identity<'a, C> {
     Refused(State, Requeue),
 }
 
-fn identify<'a, C>(facts: &'a Facts<C>, now: Timestamp) -> Identity<'a, C> {
+fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
     let refused = |reason, message: String| Identity::Refused(State::new(reason, message), Requeue::Resync);
-    let (kind, name) = (facts.kind, &facts.name);
     if let Some(id) = &facts.recorded_id {
         return match facts.candidates.iter().find(|candidate| &candidate.id == id) {
             Some(found) if found.ownership == Ownership::Other => {
@@ -235,12 +234,18 @@ fn identify<'a, C>(facts: &'a Facts<C>, now: Timestamp) -> Identity<'a, C> {
             None => vanished(facts, id, now),
         };
     }
+    by_mark_or_name(facts)
+}
+
+fn by_mark_or_name<C>(facts: &Facts<C>) -> Identity<'_, C> {
+    let refused = |reason, message: String| Identity::Refused(State::new(reason, message), Requeue::Resync);
+    let (kind, name) = (facts.kind, &facts.name);
     // A token has no name to be found by: what carries our mark and is not in the Secret was never stored.
     if kind == Kind::Token {
         return Identity::Absent;
     }
-    if let Some(ours) = facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours) {
-        return Identity::Is { candidate: ours, adopted: false };
+    if let Some(candidate) = marked(facts) {
+        return Identity::Is { candidate, adopted: false };
     }
     if let Some(id) = &facts.policy.external_id {
         return match facts.candidates.iter().find(|candidate| &candidate.id == id) {
@@ -292,11 +297,23 @@ fn adoption<'a, C>(facts: &Facts<C>, candidate: &'a Candidate<C>) -> Identity<'a
     }
 }
 
-fn vanished<'a, C>(facts: &Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
+/// The object that carries this resource's mark.
+fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
+    facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours)
+}
+
+fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
+    // Made again before its new id was recorded, or restored under another id.
+    if let Some(candidate) = marked(facts) {
+        return Identity::Is { candidate, adopted: false };
+    }
     let elapsed = facts.missing_since.map(|since| now.duration_since(since));
     if elapsed.is_none_or(|elapsed| elapsed.unsigned_abs() < ABSENCE) {
         return Identity::Refused(
-            State::new(Reason::Progressing, format!("{id} is not on the platform: looking again before anything is done")),
+            State::new(
+                Reason::Progressing,
+                format!("{id} is not on the platform: looking again before anything is done"),
+            ),
             Requeue::After(ABSENCE),
         );
     }
@@ -312,7 +329,7 @@ fn vanished<'a, C>(facts: &Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C
             Requeue::Resync,
         );
     }
-    Identity::Absent
+    by_mark_or_name(facts)
 }
 
 fn creation<C>(facts: &Facts<C>) -> Plan<C> {
@@ -426,7 +443,10 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
                 if facts.dependents > 0 {
                     return Plan::held(
                         Reason::DependentsExist,
-                        format!("waits for {} Users and Tokens of this organisation to be deleted first", facts.dependents),
+                        format!(
+                            "waits for {} Users and Tokens of this organisation to be deleted first",
+                            facts.dependents
+                        ),
                     );
                 }
                 if !facts.policy.may_delete && !ours.is_empty() {
@@ -447,3 +467,7 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
 #[cfg(test)]
 #[path = "plan_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "plan_properties.rs"]
+mod properties;

@@ -53,10 +53,7 @@ impl Directory {
         token: &SecretString,
         now: Timestamp,
     ) -> Result<Option<Principal>, DirectoryError> {
-        Ok(self
-            .introspect(token, now)
-            .await?
-            .map(|(principal, _)| principal))
+        Ok(self.introspect(token, now).await?.map(|(principal, _)| principal))
     }
 
     /// As [`authenticate`](Self::authenticate), with what the token says.
@@ -77,8 +74,7 @@ impl Directory {
         .bind(&shown.token_id)
         .fetch_optional(&mut *self.reader().await?)
         .await?;
-        let Some(row) = row.filter(|row| row.token.is_live(now) && row.token.claims() == shown)
-        else {
+        let Some(row) = row.filter(|row| row.token.is_live(now) && row.token.claims() == shown) else {
             return Ok(None);
         };
         let principal = Principal {
@@ -117,11 +113,7 @@ impl Directory {
     }
 
     /// The one user that those names can mean; none if they could mean several.
-    async fn candidate(
-        &self,
-        organization: &str,
-        username: &str,
-    ) -> Result<Option<Candidate>, DirectoryError> {
+    async fn candidate(&self, organization: &str, username: &str) -> Result<Option<Candidate>, DirectoryError> {
         let mut candidates: Vec<Candidate> = sqlx::query_as(
             "SELECT o.id AS organization_id, o.id = $1 AS by_id, u.id AS user_id, u.username, u.kind, u.enabled, \
              u.password_hash FROM organizations o JOIN memberships m ON m.organization_id = o.id \
@@ -138,11 +130,7 @@ impl Directory {
         Ok(one.filter(|_| candidates.is_empty()))
     }
 
-    async fn roles(
-        &self,
-        organization_id: &str,
-        user_id: &str,
-    ) -> Result<Vec<String>, DirectoryError> {
+    async fn roles(&self, organization_id: &str, user_id: &str) -> Result<Vec<String>, DirectoryError> {
         Ok(sqlx::query_scalar(
             "SELECT role FROM membership_roles WHERE organization_id = $1 AND user_id = $2 ORDER BY role",
         )
@@ -150,5 +138,60 @@ impl Directory {
         .bind(user_id)
         .fetch_all(&mut *self.reader().await?)
         .await?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::entity::{NewAdmin, NewOrganization};
+    use crate::embedded::OPERATOR;
+
+    async fn directory_with_an_admin(path: &std::path::Path) -> Directory {
+        let directory = Directory::open(path).await.unwrap();
+        let new = NewOrganization {
+            idempotency_key: String::new(),
+            name: "Example".to_owned(),
+            display_name: None,
+            owner: "owner".to_owned(),
+            admin: Some(NewAdmin {
+                username: "admin".to_owned(),
+                email: "admin@example.org".to_owned(),
+                first_name: None,
+                last_name: None,
+                password: Some("correct horse".into()),
+            }),
+            key_pair: None,
+        };
+        directory.create_organization(&OPERATOR, new, Timestamp::UNIX_EPOCH).await.unwrap();
+        directory
+    }
+
+    #[tokio::test]
+    async fn every_login_hashes_once_whatever_is_wrong() {
+        let path = tempfile::tempdir().unwrap();
+        let directory = directory_with_an_admin(path.path()).await;
+        for (organization, username, password, is_right) in [
+            ("Example", "admin", "correct horse", true),
+            ("Example", "admin", "wrong", false),
+            ("Example", "nobody", "correct horse", false),
+            ("Nowhere", "admin", "correct horse", false),
+        ] {
+            let before = directory.inner.passwords.so_far();
+            let answer = directory.login(organization, username, password.into()).await.unwrap();
+            assert_eq!(answer.is_some(), is_right, "{organization}/{username}");
+            assert_eq!(directory.inner.passwords.so_far() - before, 1, "{organization}/{username}");
+        }
+    }
+
+    #[tokio::test]
+    async fn many_logins_hash_two_at_a_time_at_most() {
+        let path = tempfile::tempdir().unwrap();
+        let directory = directory_with_an_admin(path.path()).await;
+        let logins = (0..8).map(|_| directory.login("Example", "admin", "correct horse".into()));
+        let answers = futures::future::try_join_all(logins).await.unwrap();
+        assert!(answers.iter().all(Option::is_some));
+        let most = directory.inner.passwords.most_at_once();
+        assert!((1..=2).contains(&most), "{most}");
     }
 }

@@ -47,9 +47,7 @@ pub struct Statistics {
 
 impl fmt::Debug for Directory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Directory")
-            .field("id", &self.inner.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Directory").field("id", &self.inner.id).finish_non_exhaustive()
     }
 }
 
@@ -102,9 +100,7 @@ impl Directory {
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, DirectoryError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>>
-            + Send
-            + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>> + Send + 'static,
     {
         self.inner.writer.write(work).await
     }

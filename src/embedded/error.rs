@@ -36,9 +36,7 @@ pub enum DirectoryError {
     },
     /// The idempotency key has been used, and the token that it made is revoked or past its end. Another key makes
     /// another token.
-    #[error(
-        "token {id} was made with this idempotency key and is revoked or expired: use a new key"
-    )]
+    #[error("token {id} was made with this idempotency key and is revoked or expired: use a new key")]
     Spent {
         /// The id of the dead token.
         id: String,
@@ -59,10 +57,7 @@ impl DirectoryError {
 
     /// A [`NotFound`](Self::NotFound) for that object.
     pub(super) fn not_found(kind: Kind, id: &str) -> Self {
-        Self::NotFound {
-            kind,
-            id: id.to_owned(),
-        }
+        Self::NotFound { kind, id: id.to_owned() }
     }
 }
 

@@ -41,11 +41,7 @@ pub fn router(directory: Directory) -> Router {
 
 /// As [`router`], with a clock of the caller's.
 pub fn router_with_clock(directory: Directory, clock: Clock) -> Router {
-    let face = Face {
-        directory,
-        clock,
-        logins: Arc::new(Semaphore::new(LOGINS)),
-    };
+    let face = Face { directory, clock, logins: Arc::new(Semaphore::new(LOGINS)) };
     Router::new()
         .route("/oauth2/introspect", post(introspect))
         .route("/login", post(login))
@@ -62,9 +58,7 @@ struct Face {
 }
 
 async fn never_stored(mut response: Response) -> Response {
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
@@ -72,7 +66,7 @@ async fn never_stored(mut response: Response) -> Response {
 enum Refusal {
     NotAuthorised,
     WrongLogin,
-    Malformed(StatusCode, &'static str),
+    Malformed(StatusCode),
     Busy,
     Unavailable,
 }
@@ -82,7 +76,7 @@ impl IntoResponse for Refusal {
         let (status, error) = match self {
             Self::NotAuthorised => (StatusCode::UNAUTHORIZED, "invalid_token"),
             Self::WrongLogin => (StatusCode::UNAUTHORIZED, "invalid_credentials"),
-            Self::Malformed(status, error) => (status, error),
+            Self::Malformed(status) => (status, "invalid_request"),
             Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_logins"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable"),
         };
@@ -95,7 +89,7 @@ impl IntoResponse for Refusal {
             Self::Busy | Self::Unavailable => {
                 headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
             }
-            Self::WrongLogin | Self::Malformed(..) => {}
+            Self::WrongLogin | Self::Malformed(_) => {}
         }
         response
     }
@@ -103,10 +97,7 @@ impl IntoResponse for Refusal {
 
 impl From<DirectoryError> for Refusal {
     fn from(error: DirectoryError) -> Self {
-        tracing::warn!(
-            error = &error as &dyn std::error::Error,
-            "the directory could not answer a request"
-        );
+        tracing::warn!(error = &error as &dyn std::error::Error, "the directory could not answer a request");
         Self::Unavailable
     }
 }
@@ -153,18 +144,14 @@ async fn introspect(
         None => None,
     }
     .ok_or(Refusal::NotAuthorised)?;
-    let Form(request) =
-        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+    let Form(request) = body.map_err(|rejection| malformed(rejection.status()))?;
     let token = face
         .directory
         .introspect(&request.token, now)
         .await?
         .filter(|(principal, _)| principal.organization_id == caller.organization_id)
         .map(|(principal, claims)| active(principal, claims));
-    Ok(Json(Introspection {
-        active: token.is_some(),
-        token,
-    }))
+    Ok(Json(Introspection { active: token.is_some(), token }))
 }
 
 fn active(principal: Principal, claims: Claims) -> ActiveToken {
@@ -188,9 +175,7 @@ fn active(principal: Principal, claims: Claims) -> ActiveToken {
 /// The token of `Authorization: Bearer …`; the scheme's case does not matter (RFC 9110, section 11.1).
 fn bearer(headers: &HeaderMap) -> Option<SecretString> {
     let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("Bearer")
-        .then(|| SecretString::from(token.trim()))
+    scheme.eq_ignore_ascii_case("Bearer").then(|| SecretString::from(token.trim()))
 }
 
 #[derive(Deserialize)]
@@ -209,15 +194,10 @@ struct LoggedIn {
     roles: Vec<String>,
 }
 
-async fn login(
-    State(face): State<Face>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<LoggedIn>, Refusal> {
-    let body =
-        body.map_err(|rejection| Refusal::Malformed(rejection.status(), "invalid_request"))?;
+async fn login(State(face): State<Face>, body: Result<Bytes, BytesRejection>) -> Result<Json<LoggedIn>, Refusal> {
+    let body = body.map_err(|rejection| malformed(rejection.status()))?;
     // Parsed here and not by the framework, whose refusal quotes what it read.
-    let request: LoginRequest = serde_json::from_slice(&body)
-        .map_err(|_| Refusal::Malformed(StatusCode::BAD_REQUEST, "invalid_request"))?;
+    let request: LoginRequest = serde_json::from_slice(&body).map_err(|_| malformed(StatusCode::BAD_REQUEST))?;
     let _login = face.logins.try_acquire().map_err(|_| Refusal::Busy)?;
     let principal = face
         .directory
@@ -230,6 +210,14 @@ async fn login(
         username: principal.username,
         roles: principal.roles,
     }))
+}
+
+/// A body that was not read or not understood: 400 as OAuth has it, except where HTTP has a word for the reason.
+fn malformed(status: StatusCode) -> Refusal {
+    Refusal::Malformed(match status {
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNSUPPORTED_MEDIA_TYPE => status,
+        _ => StatusCode::BAD_REQUEST,
+    })
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {

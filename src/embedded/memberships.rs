@@ -28,39 +28,47 @@ pub(super) struct NewMembership {
     pub(super) now: Timestamp,
 }
 
-/// Writes a user, after the dialect's rule on usernames; its membership has to follow in the same transaction.
-pub(super) async fn insert_user(
+/// Refuses a username that another user has where the dialect wants it unique.
+pub(super) async fn check_username(
     connection: &mut SqliteConnection,
     rules: &Rules,
     organization_id: &str,
-    user: &UserRow,
-    now: Timestamp,
+    user_id: &str,
+    username: &str,
 ) -> Result<(), DirectoryError> {
     let taken: Option<String> = match rules.unique_usernames {
         Scope::Nowhere => None,
         Scope::Organization => {
             sqlx::query_scalar(
                 "SELECT u.id FROM users u JOIN memberships m ON m.user_id = u.id \
-                 WHERE u.username = $1 AND m.organization_id = $2 LIMIT 1",
+                 WHERE u.username = $1 AND u.id <> $2 AND m.organization_id = $3 LIMIT 1",
             )
-            .bind(&user.username)
+            .bind(username)
+            .bind(user_id)
             .bind(organization_id)
-            .fetch_optional(&mut *connection)
+            .fetch_optional(connection)
             .await?
         }
         Scope::Directory => {
-            sqlx::query_scalar("SELECT id FROM users WHERE username = $1 LIMIT 1")
-                .bind(&user.username)
-                .fetch_optional(&mut *connection)
+            sqlx::query_scalar("SELECT id FROM users WHERE username = $1 AND id <> $2 LIMIT 1")
+                .bind(username)
+                .bind(user_id)
+                .fetch_optional(connection)
                 .await?
         }
     };
-    if taken.is_some() {
-        return Err(DirectoryError::AlreadyExists {
-            kind: Kind::User,
-            name: user.username.clone(),
-        });
+    match taken {
+        None => Ok(()),
+        Some(_) => Err(DirectoryError::AlreadyExists { kind: Kind::User, name: username.to_owned() }),
     }
+}
+
+/// Writes a user; its membership has to follow in the same transaction.
+pub(super) async fn insert_user(
+    connection: &mut SqliteConnection,
+    user: &UserRow,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
     sqlx::query(
         "INSERT INTO users (id, kind, username, email, first_name, last_name, password_hash, enabled, created_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8)",
@@ -125,18 +133,14 @@ pub(super) async fn set_roles(
 ) -> Result<(), DirectoryError> {
     roles.sort_unstable();
     roles.dedup();
-    let known: Vec<String> =
-        sqlx::query_scalar("SELECT name FROM roles WHERE organization_id = $1 ORDER BY name")
-            .bind(organization_id)
-            .fetch_all(&mut *connection)
-            .await?;
+    let known: Vec<String> = sqlx::query_scalar("SELECT name FROM roles WHERE organization_id = $1 ORDER BY name")
+        .bind(organization_id)
+        .fetch_all(&mut *connection)
+        .await?;
     if let Some(unknown) = roles.iter().find(|role| !known.contains(role)) {
         return Err(DirectoryError::Invalid {
             field: "the list of roles",
-            rule: format!(
-                "the organisation has no role {unknown:?}; it has {}",
-                known.join(", ")
-            ),
+            rule: format!("the organisation has no role {unknown:?}; it has {}", known.join(", ")),
         });
     }
     sqlx::query("DELETE FROM membership_roles WHERE organization_id = $1 AND user_id = $2")
@@ -145,27 +149,19 @@ pub(super) async fn set_roles(
         .execute(&mut *connection)
         .await?;
     for role in roles {
-        sqlx::query(
-            "INSERT INTO membership_roles (organization_id, user_id, role) VALUES ($1, $2, $3)",
-        )
-        .bind(organization_id)
-        .bind(user_id)
-        .bind(role)
-        .execute(&mut *connection)
-        .await?;
+        sqlx::query("INSERT INTO membership_roles (organization_id, user_id, role) VALUES ($1, $2, $3)")
+            .bind(organization_id)
+            .bind(user_id)
+            .bind(role)
+            .execute(&mut *connection)
+            .await?;
     }
     Ok(())
 }
 
 /// The roles that were named, else the dialect's default ones.
 pub(super) fn roles_or_default(dialect: &Rules, roles: Option<Vec<String>>) -> Vec<String> {
-    roles.unwrap_or_else(|| {
-        dialect
-            .default_roles
-            .iter()
-            .map(|&role| role.to_owned())
-            .collect()
-    })
+    roles.unwrap_or_else(|| dialect.default_roles.iter().map(|&role| role.to_owned()).collect())
 }
 
 const fn kind(user_type: UserType) -> &'static str {

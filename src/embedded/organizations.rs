@@ -9,9 +9,7 @@ use super::error::DirectoryError;
 use super::memberships::{NewMembership, UserRow, insert_membership, insert_user};
 use super::rules::Rules;
 
-use crate::domain::entity::{
-    Kind, NewOrganization, OrganizationChange, OrganizationRecord, UserType,
-};
+use crate::domain::entity::{Kind, NewOrganization, OrganizationChange, OrganizationRecord, UserType};
 
 /// Every read of organisations differs only in what it looks for.
 macro_rules! select_organizations {
@@ -64,8 +62,7 @@ impl Directory {
         (rules.check_name)(&new.name).map_err(|rule| invalid("the organisation's name", rule))?;
         let mut admin = None;
         if let Some(given) = new.admin {
-            (rules.check_name)(&given.username)
-                .map_err(|rule| invalid("the administrator's user name", rule))?;
+            (rules.check_name)(&given.username).map_err(|rule| invalid("the administrator's user name", rule))?;
             let password_hash = match given.password {
                 Some(password) => Some(self.inner.passwords.hash(password).await?),
                 None => None,
@@ -90,23 +87,16 @@ impl Directory {
             admin,
             now,
         };
-        self.write(move |connection| async move { insert.run(connection, rules).await }.boxed())
-            .await
+        self.write(move |connection| async move { insert.run(connection, rules).await }.boxed()).await
     }
 
     /// The organisation with that id.
-    pub async fn organization(
-        &self,
-        id: &str,
-    ) -> Result<Option<OrganizationRecord>, DirectoryError> {
+    pub async fn organization(&self, id: &str) -> Result<Option<OrganizationRecord>, DirectoryError> {
         by_id(&mut *self.reader().await?, id).await
     }
 
     /// The organisations with exactly that name: several, where a dialect lets names be shared.
-    pub async fn organizations_by_name(
-        &self,
-        name: &str,
-    ) -> Result<Vec<OrganizationRecord>, DirectoryError> {
+    pub async fn organizations_by_name(&self, name: &str) -> Result<Vec<OrganizationRecord>, DirectoryError> {
         let rows = sqlx::query_as(select_organizations!("WHERE o.name = $1 ORDER BY o.id"))
             .bind(name)
             .fetch_all(&mut *self.reader().await?)
@@ -115,10 +105,7 @@ impl Directory {
     }
 
     /// The organisations with that owner mark.
-    pub async fn organizations_by_owner(
-        &self,
-        owner: &str,
-    ) -> Result<Vec<OrganizationRecord>, DirectoryError> {
+    pub async fn organizations_by_owner(&self, owner: &str) -> Result<Vec<OrganizationRecord>, DirectoryError> {
         let rows = sqlx::query_as(select_organizations!("WHERE o.owner = $1 ORDER BY o.id"))
             .bind(owner)
             .fetch_all(&mut *self.reader().await?)
@@ -133,13 +120,11 @@ impl Directory {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<OrganizationRecord>, DirectoryError> {
-        let rows = sqlx::query_as(select_organizations!(
-            "WHERE o.id > $1 ORDER BY o.id LIMIT $2"
-        ))
-        .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let rows = sqlx::query_as(select_organizations!("WHERE o.id > $1 ORDER BY o.id LIMIT $2"))
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         Ok(records(rows))
     }
 
@@ -211,32 +196,23 @@ struct Insert {
 }
 
 impl Insert {
-    async fn run(
-        self,
-        connection: &mut SqliteConnection,
-        rules: &Rules,
-    ) -> Result<OrganizationRecord, DirectoryError> {
+    async fn run(self, connection: &mut SqliteConnection, rules: &Rules) -> Result<OrganizationRecord, DirectoryError> {
         if let Some(key) = &self.idempotency_key {
-            let first: Option<OrganizationRow> =
-                sqlx::query_as(select_organizations!("WHERE o.idempotency_key = $1"))
-                    .bind(key)
-                    .fetch_optional(&mut *connection)
-                    .await?;
+            let first: Option<OrganizationRow> = sqlx::query_as(select_organizations!("WHERE o.idempotency_key = $1"))
+                .bind(key)
+                .fetch_optional(&mut *connection)
+                .await?;
             if let Some(first) = first {
                 return Ok(first.into());
             }
         }
         if rules.unique_organization_names {
-            let taken: Option<String> =
-                sqlx::query_scalar("SELECT id FROM organizations WHERE name = $1 LIMIT 1")
-                    .bind(&self.name)
-                    .fetch_optional(&mut *connection)
-                    .await?;
+            let taken: Option<String> = sqlx::query_scalar("SELECT id FROM organizations WHERE name = $1 LIMIT 1")
+                .bind(&self.name)
+                .fetch_optional(&mut *connection)
+                .await?;
             if taken.is_some() {
-                return Err(DirectoryError::AlreadyExists {
-                    kind: Kind::Organization,
-                    name: self.name,
-                });
+                return Err(DirectoryError::AlreadyExists { kind: Kind::Organization, name: self.name });
             }
         }
         sqlx::query(
@@ -267,43 +243,26 @@ impl Insert {
                 // The administrator belongs to no resource of its own, so one may still take it over.
                 owner: None,
                 idempotency_key: None,
-                roles: rules
-                    .administrator_roles
-                    .iter()
-                    .map(|&role| role.to_owned())
-                    .collect(),
+                roles: rules.administrator_roles.iter().map(|&role| role.to_owned()).collect(),
                 now: self.now,
             };
-            insert_user(connection, rules, &self.id, &admin, self.now).await?;
+            insert_user(connection, &admin, self.now).await?;
             insert_membership(connection, rules, membership).await?;
         }
         existing(connection, &self.id).await
     }
 }
 
-async fn by_id(
-    connection: &mut SqliteConnection,
-    id: &str,
-) -> Result<Option<OrganizationRecord>, DirectoryError> {
-    let row: Option<OrganizationRow> = sqlx::query_as(select_organizations!("WHERE o.id = $1"))
-        .bind(id)
-        .fetch_optional(connection)
-        .await?;
+async fn by_id(connection: &mut SqliteConnection, id: &str) -> Result<Option<OrganizationRecord>, DirectoryError> {
+    let row: Option<OrganizationRow> =
+        sqlx::query_as(select_organizations!("WHERE o.id = $1")).bind(id).fetch_optional(connection).await?;
     Ok(row.map(OrganizationRecord::from))
 }
 
-async fn existing(
-    connection: &mut SqliteConnection,
-    id: &str,
-) -> Result<OrganizationRecord, DirectoryError> {
-    by_id(connection, id)
-        .await?
-        .ok_or_else(|| DirectoryError::not_found(Kind::Organization, id))
+async fn existing(connection: &mut SqliteConnection, id: &str) -> Result<OrganizationRecord, DirectoryError> {
+    by_id(connection, id).await?.ok_or_else(|| DirectoryError::not_found(Kind::Organization, id))
 }
 
 fn invalid(field: &'static str, rule: &str) -> DirectoryError {
-    DirectoryError::Invalid {
-        field,
-        rule: rule.to_owned(),
-    }
+    DirectoryError::Invalid { field, rule: rule.to_owned() }
 }

@@ -55,30 +55,23 @@ impl Passwords {
     /// The PHC string of that password, with a random salt.
     pub(super) async fn hash(&self, password: SecretString) -> Result<String, DirectoryError> {
         self.run(move || {
-            let hash: PasswordHash = argon2()?
-                .hash_password(password.expose_secret().as_bytes())
-                .map_err(HashingError::Hash)?;
+            let hash: PasswordHash =
+                argon2()?.hash_password(password.expose_secret().as_bytes()).map_err(HashingError::Hash)?;
             Ok(hash.to_string())
         })
         .await
     }
 
     /// Whether that is the password of that PHC string; without one it does the same work and says no.
-    pub(super) async fn verify(
-        &self,
-        password: SecretString,
-        stored: Option<String>,
-    ) -> Result<bool, DirectoryError> {
+    pub(super) async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, DirectoryError> {
         let nobody = Arc::clone(&self.nobody);
         self.run(move || {
-            let parsed = PasswordHash::new(stored.as_deref().unwrap_or(&nobody))
-                .map_err(HashingError::Stored)?;
-            let matches =
-                match argon2()?.verify_password(password.expose_secret().as_bytes(), &parsed) {
-                    Ok(()) => true,
-                    Err(argon2::password_hash::Error::PasswordInvalid) => false,
-                    Err(error) => return Err(HashingError::Hash(error)),
-                };
+            let parsed = PasswordHash::new(stored.as_deref().unwrap_or(&nobody)).map_err(HashingError::Stored)?;
+            let matches = match argon2()?.verify_password(password.expose_secret().as_bytes(), &parsed) {
+                Ok(()) => true,
+                Err(argon2::password_hash::Error::PasswordInvalid) => false,
+                Err(error) => return Err(HashingError::Hash(error)),
+            };
             Ok(matches && stored.is_some())
         })
         .await
@@ -90,10 +83,7 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, HashingError> + Send + 'static,
     ) -> Result<T, DirectoryError> {
-        let permit = Arc::clone(&self.permits)
-            .acquire_owned()
-            .await
-            .map_err(DirectoryError::unavailable)?;
+        let permit = Arc::clone(&self.permits).acquire_owned().await.map_err(DirectoryError::unavailable)?;
         #[cfg(test)]
         let gauge = Arc::clone(&self.gauge);
         tokio::task::spawn_blocking(move || {
@@ -120,11 +110,12 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// How many hashings run, and how many ever ran at once.
+    /// How many hashings run, how many ever ran at once, and how many there were.
     #[derive(Debug, Default)]
     pub(in crate::embedded) struct Gauge {
         running: AtomicUsize,
         peak: AtomicUsize,
+        total: AtomicUsize,
     }
 
     pub(in crate::embedded) struct Running<'a>(&'a Gauge);
@@ -133,6 +124,7 @@ pub(super) mod tests {
         pub(super) fn enter(&self) -> Running<'_> {
             let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
             self.peak.fetch_max(running, Ordering::SeqCst);
+            self.total.fetch_add(1, Ordering::SeqCst);
             Running(self)
         }
     }
@@ -147,39 +139,21 @@ pub(super) mod tests {
         pub(in crate::embedded) fn most_at_once(&self) -> usize {
             self.gauge.peak.load(Ordering::SeqCst)
         }
+
+        pub(in crate::embedded) fn so_far(&self) -> usize {
+            self.gauge.total.load(Ordering::SeqCst)
+        }
     }
 
     #[tokio::test]
     async fn a_hash_verifies_its_own_password_only() {
         let passwords = Passwords::new().await.unwrap();
         let stored = passwords.hash("correct horse".into()).await.unwrap();
-        assert!(
-            stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{stored}"
-        );
-        assert!(
-            passwords
-                .verify("correct horse".into(), Some(stored.clone()))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify("correct horsf".into(), Some(stored.clone()))
-                .await
-                .unwrap()
-        );
-        assert!(
-            !passwords
-                .verify("".into(), Some(stored.clone()))
-                .await
-                .unwrap()
-        );
-        assert_ne!(
-            passwords.hash("correct horse".into()).await.unwrap(),
-            stored,
-            "salted"
-        );
+        assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
+        assert!(passwords.verify("correct horse".into(), Some(stored.clone())).await.unwrap());
+        assert!(!passwords.verify("correct horsf".into(), Some(stored.clone())).await.unwrap());
+        assert!(!passwords.verify("".into(), Some(stored.clone())).await.unwrap());
+        assert_ne!(passwords.hash("correct horse".into()).await.unwrap(), stored, "salted");
     }
 
     #[tokio::test]
@@ -192,10 +166,7 @@ pub(super) mod tests {
     async fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_no() {
         let passwords = Passwords::new().await.unwrap();
         let error = passwords.verify("x".into(), Some("plain".to_owned())).await;
-        assert!(
-            matches!(error, Err(DirectoryError::Unavailable(_))),
-            "{error:?}"
-        );
+        assert!(matches!(error, Err(DirectoryError::Unavailable(_))), "{error:?}");
     }
 
     #[tokio::test]

@@ -84,18 +84,9 @@ pub static OPERATOR: Rules = Rules {
     unique_organization_names: true,
     unique_usernames: Scope::Organization,
     roles: &[
-        Role {
-            name: "Administrators",
-            rights: Rights::ALL,
-        },
-        Role {
-            name: "Users",
-            rights: Rights::READ.and(Rights::EXECUTE),
-        },
-        Role {
-            name: "Viewers",
-            rights: Rights::READ,
-        },
+        Role { name: "Administrators", rights: Rights::ALL },
+        Role { name: "Users", rights: Rights::READ.and(Rights::EXECUTE) },
+        Role { name: "Viewers", rights: Rights::READ },
     ],
     administrator_roles: &["Administrators"],
     default_roles: &["Users"],
@@ -124,8 +115,7 @@ fn printable_name(name: &str) -> Result<(), &'static str> {
 /// Control characters, and those that are invisible or turn the direction of writing: with them a name in a list can
 /// look like another one.
 fn is_unprintable(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -134,12 +124,7 @@ mod tests {
 
     #[test]
     fn names_of_the_operators_dialect() {
-        for good in [
-            "a",
-            "Example Organisation",
-            "müller & söhne",
-            &"ü".repeat(253),
-        ] {
+        for good in ["a", "Example Organisation", "müller & söhne", &"ü".repeat(253)] {
             assert_eq!((OPERATOR.check_name)(good), Ok(()), "{good:?}");
         }
         for (bad, rule) in [
@@ -158,15 +143,8 @@ mod tests {
 
     #[test]
     fn the_roles_that_are_given_are_roles_that_exist() {
-        for name in OPERATOR
-            .administrator_roles
-            .iter()
-            .chain(OPERATOR.default_roles)
-        {
-            assert!(
-                OPERATOR.roles.iter().any(|role| role.name == *name),
-                "{name}"
-            );
+        for name in OPERATOR.administrator_roles.iter().chain(OPERATOR.default_roles) {
+            assert!(OPERATOR.roles.iter().any(|role| role.name == *name), "{name}");
         }
     }
 }

@@ -9,9 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::sqlite::{
-    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqlitePool};
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -48,10 +46,9 @@ impl Storage {
         let lock = lock(directory)?;
         let path = directory.join(DATABASE);
         private_file(&path)?;
-        // The names of new files are on disk only once their directory is.
-        File::open(directory)
-            .and_then(|opened| opened.sync_all())
-            .map_err(not_writable(directory))?;
+        // The names of new files are on disk only once their directory is. Some file systems cannot sync a directory and
+        // say so; SQLite goes on there as well.
+        let _ = File::open(directory).and_then(|opened| opened.sync_all());
 
         let options = SqliteConnectOptions::new()
             .filename(&path)
@@ -60,15 +57,9 @@ impl Storage {
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .disable_statement_logging();
-        let unreadable = |source| OpenError::Unreadable {
-            path: path.clone(),
-            source,
-        };
+        let unreadable = |source| OpenError::Unreadable { path: path.clone(), source };
         let mut writer = options.connect().await.map_err(unreadable)?;
-        MIGRATIONS
-            .run(&mut writer)
-            .await
-            .map_err(|error| migration_failed(&path, error))?;
+        MIGRATIONS.run(&mut writer).await.map_err(|error| migration_failed(&path, error))?;
         let (id, signing_key) = identity(&mut writer, &path).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(READERS)
@@ -78,32 +69,19 @@ impl Storage {
             .connect_with(options.clone().pragma("query_only", "ON"))
             .await
             .map_err(unreadable)?;
-        Ok(Self {
-            id,
-            signing_key,
-            readers,
-            options,
-            writer,
-            lock,
-        })
+        Ok(Self { id, signing_key, readers, options, writer, lock })
     }
 }
 
 /// Makes the directory for this user alone, and takes it for this process alone. A directory that is there already
 /// keeps its mode: on a mounted volume that is the cluster's to choose, and the files in it are private all the same.
 fn lock(directory: &Path) -> Result<File, OpenError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(not_writable(directory))?;
+    DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(not_writable(directory))?;
     let path = directory.join(LOCK);
     let lock = private_file(&path)?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse {
-            directory: directory.to_owned(),
-        }),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { directory: directory.to_owned() }),
         Err(TryLockError::Error(source)) => Err(OpenError::NotWritable { path, source }),
     }
 }
@@ -130,41 +108,25 @@ fn migration_failed(path: &Path, error: MigrateError) -> OpenError {
     let path = PathBuf::from(path);
     match error {
         // Its table of migrations knows one that this version does not.
-        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => {
-            OpenError::TooNew { path }
-        }
-        error => OpenError::Migration {
-            path,
-            source: Box::new(error),
-        },
+        MigrateError::VersionMissing(_) | MigrateError::VersionTooNew(..) => OpenError::TooNew { path },
+        error => OpenError::Migration { path, source: Box::new(error) },
     }
 }
 
 /// The directory's id and signing key, made in one transaction when neither is there.
-async fn identity(
-    connection: &mut SqliteConnection,
-    path: &Path,
-) -> Result<(Uuid, Zeroizing<Vec<u8>>), OpenError> {
-    let unreadable = |source| OpenError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
-    let damaged = |what| OpenError::Damaged {
-        path: path.to_owned(),
-        what,
-    };
+async fn identity(connection: &mut SqliteConnection, path: &Path) -> Result<(Uuid, Zeroizing<Vec<u8>>), OpenError> {
+    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
+    let damaged = |what| OpenError::Damaged { path: path.to_owned(), what };
 
     let mut transaction = connection.begin().await.map_err(unreadable)?;
-    let id: Option<String> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE name = 'directory_id'")
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(unreadable)?;
-    let key: Option<String> =
-        sqlx::query_scalar("SELECT value FROM meta WHERE name = 'signing_key'")
-            .fetch_optional(&mut *transaction)
-            .await
-            .map_err(unreadable)?;
+    let id: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'directory_id'")
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unreadable)?;
+    let key: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'signing_key'")
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(unreadable)?;
     match (id, key.map(Zeroizing::new)) {
         (Some(id), Some(key)) => {
             let id = Uuid::parse_str(&id).map_err(|_| damaged("the directory's id is no UUID"))?;
@@ -180,18 +142,38 @@ async fn identity(
             let mut key = Zeroizing::new(vec![0; SIGNING_KEY_BYTES]);
             getrandom::fill(&mut key).map_err(OpenError::NoRandomness)?;
             let encoded = Zeroizing::new(STANDARD.encode(&*key));
-            sqlx::query(
-                "INSERT INTO meta (name, value) VALUES ('directory_id', $1), ('signing_key', $2)",
-            )
-            .bind(id.to_string())
-            .bind(encoded.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(unreadable)?;
+            sqlx::query("INSERT INTO meta (name, value) VALUES ('directory_id', $1), ('signing_key', $2)")
+                .bind(id.to_string())
+                .bind(encoded.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(unreadable)?;
             transaction.commit().await.map_err(unreadable)?;
             Ok((id, key))
         }
         (None, Some(_)) => Err(damaged("the directory's id is missing")),
         (Some(_), None) => Err(damaged("the signing key is missing")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(connection: &mut SqliteConnection, name: &str) -> String {
+        let sql = sqlx::AssertSqlSafe(format!("SELECT CAST({name} AS TEXT) FROM pragma_{name}"));
+        sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_commit_is_on_disk_and_readers_only_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut storage = Storage::open(directory.path()).await.unwrap();
+        assert_eq!(pragma(&mut storage.writer, "journal_mode").await, "wal");
+        assert_eq!(pragma(&mut storage.writer, "synchronous").await, "2", "FULL");
+        assert_eq!(pragma(&mut storage.writer, "foreign_keys").await, "1");
+        let mut reader = storage.readers.acquire().await.unwrap();
+        let refused = sqlx::query("DELETE FROM meta").execute(&mut *reader).await;
+        assert!(refused.unwrap_err().to_string().contains("readonly"));
     }
 }

@@ -43,13 +43,9 @@ impl Signer {
 
     /// The value of the token with those claims; the same claims give the same value.
     pub(super) fn sign(&self, claims: &Claims) -> Result<SecretString, DirectoryError> {
-        jsonwebtoken::encode(
-            &Header::new(Algorithm::HS256),
-            claims,
-            &EncodingKey::from_secret(&self.key),
-        )
-        .map(SecretString::from)
-        .map_err(DirectoryError::unavailable)
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(&self.key))
+            .map(SecretString::from)
+            .map_err(DirectoryError::unavailable)
     }
 
     /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
@@ -58,13 +54,9 @@ impl Signer {
         validation.required_spec_claims.clear();
         validation.validate_exp = false;
         validation.validate_aud = false;
-        jsonwebtoken::decode(
-            value.expose_secret(),
-            &DecodingKey::from_secret(&self.key),
-            &validation,
-        )
-        .ok()
-        .map(|token| token.claims)
+        jsonwebtoken::decode(value.expose_secret(), &DecodingKey::from_secret(&self.key), &validation)
+            .ok()
+            .map(|token| token.claims)
     }
 }
 
@@ -101,20 +93,12 @@ mod tests {
 
     #[test]
     fn a_value_is_an_ordinary_jwt() {
-        let value = signer(1)
-            .sign(&Claims {
-                exp: Some(1_800_000_000),
-                ..claims()
-            })
-            .unwrap();
+        let value = signer(1).sign(&Claims { exp: Some(1_800_000_000), ..claims() }).unwrap();
         let parts: Vec<_> = value.expose_secret().split('.').collect();
         let json = |part: &str| -> serde_json::Value {
             serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
         };
-        assert_eq!(
-            json(parts[0]),
-            serde_json::json!({"alg": "HS256", "typ": "JWT"})
-        );
+        assert_eq!(json(parts[0]), serde_json::json!({"alg": "HS256", "typ": "JWT"}));
         assert_eq!(
             json(parts[1]),
             serde_json::json!({
@@ -129,10 +113,7 @@ mod tests {
         let value = signer(1).sign(&claims()).unwrap();
         assert_eq!(signer(2).verify(&value), None);
         let parts: Vec<_> = value.expose_secret().split('.').collect();
-        let changed = Claims {
-            org_id: "other".to_owned(),
-            ..claims()
-        };
+        let changed = Claims { org_id: "other".to_owned(), ..claims() };
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&changed).unwrap());
         let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         for forged in [

@@ -92,35 +92,19 @@ impl Directory {
             revoked_at: None,
         };
         let key = idempotency_key(&new.idempotency_key).map(str::to_owned);
-        let row = self
-            .write(move |connection| async move { insert(connection, row, key, now).await }.boxed())
-            .await?;
+        let row = self.write(move |connection| async move { insert(connection, row, key, now).await }.boxed()).await?;
         let value = self.inner.signer.sign(&row.claims())?;
-        Ok(Created {
-            record: row.record()?,
-            one_time: Some(value),
-        })
+        Ok(Created { record: row.record()?, one_time: Some(value) })
     }
 
     /// The member's token with that id, if it is live at `now`.
-    pub async fn token(
-        &self,
-        of: &OfUser,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<Option<TokenRecord>, DirectoryError> {
+    pub async fn token(&self, of: &OfUser, id: &str, now: Timestamp) -> Result<Option<TokenRecord>, DirectoryError> {
         let row = by_id(&mut *self.reader().await?, of, id).await?;
-        row.filter(|row| row.is_live(now))
-            .map(TokenRow::record)
-            .transpose()
+        row.filter(|row| row.is_live(now)).map(TokenRow::record).transpose()
     }
 
     /// The member's tokens that are live at `now`, in the order of their ids.
-    pub async fn tokens(
-        &self,
-        of: &OfUser,
-        now: Timestamp,
-    ) -> Result<Vec<TokenRecord>, DirectoryError> {
+    pub async fn tokens(&self, of: &OfUser, now: Timestamp) -> Result<Vec<TokenRecord>, DirectoryError> {
         let rows: Vec<TokenRow> = sqlx::query_as(select_tokens!(
             "AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > $3) ORDER BY id"
         ))
@@ -163,12 +147,7 @@ impl Directory {
     }
 
     /// Revokes a token for good. Revoking what is not there or is revoked is no error.
-    pub async fn revoke_token(
-        &self,
-        of: &OfUser,
-        id: &str,
-        now: Timestamp,
-    ) -> Result<(), DirectoryError> {
+    pub async fn revoke_token(&self, of: &OfUser, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
         let (of, id) = (of.clone(), id.to_owned());
         self.write(move |connection| {
             async move {
@@ -215,13 +194,12 @@ async fn insert(
             rule: "give a time that is at least a second ahead".to_owned(),
         });
     }
-    let member: Option<String> = sqlx::query_scalar(
-        "SELECT user_id FROM memberships WHERE organization_id = $1 AND user_id = $2",
-    )
-    .bind(&row.organization_id)
-    .bind(&row.user_id)
-    .fetch_optional(&mut *connection)
-    .await?;
+    let member: Option<String> =
+        sqlx::query_scalar("SELECT user_id FROM memberships WHERE organization_id = $1 AND user_id = $2")
+            .bind(&row.organization_id)
+            .bind(&row.user_id)
+            .fetch_optional(&mut *connection)
+            .await?;
     member.ok_or_else(|| DirectoryError::not_found(Kind::User, &row.user_id))?;
     sqlx::query(
         "INSERT INTO tokens (id, user_id, organization_id, owner, issuer, issued_at, expires_at, idempotency_key) \
@@ -240,11 +218,7 @@ async fn insert(
     Ok(row)
 }
 
-async fn by_id(
-    connection: &mut SqliteConnection,
-    of: &OfUser,
-    id: &str,
-) -> Result<Option<TokenRow>, DirectoryError> {
+async fn by_id(connection: &mut SqliteConnection, of: &OfUser, id: &str) -> Result<Option<TokenRow>, DirectoryError> {
     Ok(sqlx::query_as(select_tokens!("AND id = $3"))
         .bind(&of.organization_id)
         .bind(&of.user_id)

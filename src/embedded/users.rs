@@ -7,7 +7,7 @@ use sqlx::SqliteConnection;
 use super::directory::{Directory, idempotency_key};
 use super::error::DirectoryError;
 use super::memberships::{
-    NewMembership, UserRow, insert_membership, insert_user, roles_or_default, set_roles, user_type,
+    NewMembership, UserRow, check_username, insert_membership, insert_user, roles_or_default, set_roles, user_type,
 };
 use super::rules::Rules;
 use crate::domain::entity::{Kind, NewUser, UserChange, UserRecord};
@@ -51,10 +51,8 @@ impl Directory {
         new: NewUser,
         now: Timestamp,
     ) -> Result<UserRecord, DirectoryError> {
-        (rules.check_name)(&new.username).map_err(|rule| DirectoryError::Invalid {
-            field: "the user name",
-            rule: rule.to_owned(),
-        })?;
+        (rules.check_name)(&new.username)
+            .map_err(|rule| DirectoryError::Invalid { field: "the user name", rule: rule.to_owned() })?;
         let password_hash = match new.password {
             Some(password) => Some(self.inner.passwords.hash(password).await?),
             None => None,
@@ -81,7 +79,8 @@ impl Directory {
                 if let Some(first) = by_key(connection, &membership).await? {
                     return Ok(first);
                 }
-                insert_user(connection, rules, &membership.organization_id, &user, now).await?;
+                check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
+                insert_user(connection, &user, now).await?;
                 let organization_id = membership.organization_id.clone();
                 insert_membership(connection, rules, membership).await?;
                 existing(connection, &organization_id, &user.id).await
@@ -94,8 +93,9 @@ impl Directory {
     /// Makes a user of another organisation a member of this one too, or gives a member these roles, whole. The owner
     /// mark is left as it is, or empty.
     ///
-    /// [`NotFound`](DirectoryError::NotFound) without the organisation or the user; [`Invalid`](DirectoryError::Invalid)
-    /// if a role does not exist.
+    /// [`NotFound`](DirectoryError::NotFound) without the organisation or the user;
+    /// [`AlreadyExists`](DirectoryError::AlreadyExists) if another user has the username where the dialect wants it
+    /// unique; [`Invalid`](DirectoryError::Invalid) if a role does not exist.
     pub async fn add_member(
         &self,
         dialect: &'static Rules,
@@ -108,18 +108,15 @@ impl Directory {
         self.write(move |connection| {
             async move {
                 let roles = roles_or_default(dialect, roles);
-                if by_id(connection, &organization_id, &user_id)
-                    .await?
-                    .is_some()
-                {
+                if by_id(connection, &organization_id, &user_id).await?.is_some() {
                     set_roles(connection, &organization_id, &user_id, roles).await?;
                 } else {
-                    let user: Option<String> =
-                        sqlx::query_scalar("SELECT id FROM users WHERE id = $1")
-                            .bind(&user_id)
-                            .fetch_optional(&mut *connection)
-                            .await?;
-                    user.ok_or_else(|| DirectoryError::not_found(Kind::User, &user_id))?;
+                    let username: Option<String> = sqlx::query_scalar("SELECT username FROM users WHERE id = $1")
+                        .bind(&user_id)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                    let username = username.ok_or_else(|| DirectoryError::not_found(Kind::User, &user_id))?;
+                    check_username(connection, dialect, &organization_id, &user_id, &username).await?;
                     let membership = NewMembership {
                         organization_id: organization_id.clone(),
                         user_id: user_id.clone(),
@@ -138,11 +135,7 @@ impl Directory {
     }
 
     /// The member with that id.
-    pub async fn user(
-        &self,
-        organization_id: &str,
-        id: &str,
-    ) -> Result<Option<UserRecord>, DirectoryError> {
+    pub async fn user(&self, organization_id: &str, id: &str) -> Result<Option<UserRecord>, DirectoryError> {
         by_id(&mut *self.reader().await?, organization_id, id).await
     }
 
@@ -161,11 +154,7 @@ impl Directory {
     }
 
     /// The members with that owner mark.
-    pub async fn users_by_owner(
-        &self,
-        organization_id: &str,
-        owner: &str,
-    ) -> Result<Vec<UserRecord>, DirectoryError> {
+    pub async fn users_by_owner(&self, organization_id: &str, owner: &str) -> Result<Vec<UserRecord>, DirectoryError> {
         let rows = sqlx::query_as(select_members!("AND owner = $2"))
             .bind(organization_id)
             .bind(owner)
@@ -182,14 +171,12 @@ impl Directory {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Vec<UserRecord>, DirectoryError> {
-        let rows = sqlx::query_as(select_members!(
-            "AND users.id > $2 ORDER BY users.id LIMIT $3"
-        ))
-        .bind(organization_id)
-        .bind(after.unwrap_or_default())
-        .bind(limit)
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
+        let rows = sqlx::query_as(select_members!("AND users.id > $2 ORDER BY users.id LIMIT $3"))
+            .bind(organization_id)
+            .bind(after.unwrap_or_default())
+            .bind(limit)
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
         records(rows)
     }
 
@@ -242,13 +229,11 @@ impl Directory {
         let (organization_id, id) = (organization_id.to_owned(), id.to_owned());
         self.write(move |connection| {
             async move {
-                let ended = sqlx::query(
-                    "DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2",
-                )
-                .bind(&organization_id)
-                .bind(&id)
-                .execute(&mut *connection)
-                .await?;
+                let ended = sqlx::query("DELETE FROM memberships WHERE organization_id = $1 AND user_id = $2")
+                    .bind(&organization_id)
+                    .bind(&id)
+                    .execute(&mut *connection)
+                    .await?;
                 if ended.rows_affected() > 0 {
                     sqlx::query(
                         "DELETE FROM users WHERE id = $1 \
@@ -300,9 +285,7 @@ async fn existing(
     organization_id: &str,
     id: &str,
 ) -> Result<UserRecord, DirectoryError> {
-    by_id(connection, organization_id, id)
-        .await?
-        .ok_or_else(|| DirectoryError::not_found(Kind::User, id))
+    by_id(connection, organization_id, id).await?.ok_or_else(|| DirectoryError::not_found(Kind::User, id))
 }
 
 /// Folds the rows of each user, which follow each other, into one record.

@@ -19,8 +19,6 @@ use tokio_util::task::TaskTracker;
 
 use super::error::DirectoryError;
 
-/// How many writes wait before a further caller does.
-const QUEUE: usize = 1024;
 /// The most writes in one commit: bounds how long the first of them waits for the last.
 const BATCH: usize = 256;
 
@@ -39,10 +37,7 @@ pub(super) struct Counters {
 /// A write in the queue, whatever it answers.
 trait Write: Send {
     /// Does the work and keeps its result. An error says only that its savepoint is to be rolled back.
-    fn run<'c>(
-        &'c mut self,
-        connection: &'c mut SqliteConnection,
-    ) -> BoxFuture<'c, Result<(), Refused>>;
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), Refused>>;
     /// Answers the caller, who may be gone.
     fn answer(self: Box<Self>, committed: Result<(), DirectoryError>);
 }
@@ -60,10 +55,7 @@ where
     T: Send,
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>> + Send,
 {
-    fn run<'c>(
-        &'c mut self,
-        connection: &'c mut SqliteConnection,
-    ) -> BoxFuture<'c, Result<(), Refused>> {
+    fn run<'c>(&'c mut self, connection: &'c mut SqliteConnection) -> BoxFuture<'c, Result<(), Refused>> {
         let Some(work) = self.work.take() else {
             return futures::future::ready(Err(Refused)).boxed();
         };
@@ -93,7 +85,9 @@ where
 /// Queues writes.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: mpsc::Sender<Box<dyn Write>>,
+    /// Without a bound: each write in it has a caller who waits, so the callers are the bound. In a bounded one a caller
+    /// who has a place but is not polled would keep `close` waiting for ever.
+    queue: mpsc::UnboundedSender<Box<dyn Write>>,
     closing: CancellationToken,
     task: TaskTracker,
     counters: Arc<Counters>,
@@ -101,49 +95,26 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the task. It keeps the lock on the data directory until the last write is done.
-    pub(super) fn start(
-        options: SqliteConnectOptions,
-        connection: SqliteConnection,
-        lock: File,
-    ) -> Self {
-        let (queue, waiting) = mpsc::channel(QUEUE);
+    pub(super) fn start(options: SqliteConnectOptions, connection: SqliteConnection, lock: File) -> Self {
+        let (queue, waiting) = mpsc::unbounded_channel();
         let closing = CancellationToken::new();
         let task = TaskTracker::new();
         let counters = Arc::new(Counters::default());
-        let work = Work {
-            options,
-            connection: Some(connection),
-            counters: Arc::clone(&counters),
-            _lock: lock,
-        };
+        let work = Work { options, connection: Some(connection), counters: Arc::clone(&counters), _lock: lock };
         task.spawn(work.until_closed(waiting, closing.clone()));
         task.close();
-        Self {
-            queue,
-            closing,
-            task,
-            counters,
-        }
+        Self { queue, closing, task, counters }
     }
 
     /// Queues that write and waits until it is committed. Once queued it happens even if the caller goes.
     pub(super) async fn write<T, F>(&self, work: F) -> Result<T, DirectoryError>
     where
         T: Send + 'static,
-        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>>
-            + Send
-            + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>> + Send + 'static,
     {
         let (caller, answer) = oneshot::channel();
-        let queued = Queued {
-            work: Some(work),
-            result: None,
-            caller,
-        };
-        self.queue
-            .send(Box::new(queued))
-            .await
-            .map_err(|_| DirectoryError::Closed)?;
+        let queued = Queued { work: Some(work), result: None, caller };
+        self.queue.send(Box::new(queued)).map_err(|_| DirectoryError::Closed)?;
         answer.await.unwrap_or(Err(DirectoryError::Closed))
     }
 
@@ -167,11 +138,7 @@ struct Work {
 }
 
 impl Work {
-    async fn until_closed(
-        mut self,
-        mut waiting: mpsc::Receiver<Box<dyn Write>>,
-        closing: CancellationToken,
-    ) {
+    async fn until_closed(mut self, mut waiting: mpsc::UnboundedReceiver<Box<dyn Write>>, closing: CancellationToken) {
         let mut batch = Vec::with_capacity(BATCH);
         loop {
             tokio::select! {
@@ -206,9 +173,7 @@ impl Work {
         match outcome {
             Ok(()) => {
                 self.counters.commits.fetch_add(1, Ordering::Relaxed);
-                self.counters
-                    .writes
-                    .fetch_add(batch.len() as u64, Ordering::Relaxed);
+                self.counters.writes.fetch_add(batch.len() as u64, Ordering::Relaxed);
                 for write in batch.drain(..) {
                     write.answer(Ok(()));
                 }
@@ -232,10 +197,7 @@ impl Work {
 }
 
 /// All of the batch in one transaction. An error means that none of it counts, refusals included.
-async fn commit(
-    connection: &mut SqliteConnection,
-    batch: &mut [Box<dyn Write>],
-) -> Result<(), sqlx::Error> {
+async fn commit(connection: &mut SqliteConnection, batch: &mut [Box<dyn Write>]) -> Result<(), sqlx::Error> {
     let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
     for write in batch {
         let mut savepoint: Transaction<'_, sqlx::Sqlite> = transaction.begin().await?;
@@ -248,3 +210,7 @@ async fn commit(
     }
     transaction.commit().await
 }
+
+#[cfg(test)]
+#[path = "writer_tests.rs"]
+mod tests;

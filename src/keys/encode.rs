@@ -41,15 +41,8 @@ struct Start {
 ///
 /// Both encodings open with `openssl pkey` and `ssh-keygen -y`. `PKCS8` blocks for a few tenths of a second, because
 /// its key derivation is slow on purpose.
-pub fn encode(
-    key: &PrivateKey,
-    encoding: KeyEncoding,
-    passphrase: &SecretString,
-) -> Result<EncodedKeyPair, KeyError> {
-    let mut start = Start {
-        salt: [0; 16],
-        iv: [0; legacy::AES_BLOCK],
-    };
+pub fn encode(key: &PrivateKey, encoding: KeyEncoding, passphrase: &SecretString) -> Result<EncodedKeyPair, KeyError> {
+    let mut start = Start { salt: [0; 16], iv: [0; legacy::AES_BLOCK] };
     random::os(&mut start.salt)?;
     random::os(&mut start.iv)?;
     encode_from(key, encoding, passphrase, &start)
@@ -62,11 +55,10 @@ fn encode_from(
     start: &Start,
 ) -> Result<EncodedKeyPair, KeyError> {
     let info = PrivateKeyInfo::try_from(key.pkcs8.as_slice())?;
-    let numbers =
-        pkcs1::RsaPrivateKey::try_from(info.private_key).map_err(|error| match error {
-            pkcs1::Error::Asn1(error) => pkcs8::Error::Asn1(error),
-            _ => pkcs8::Error::KeyMalformed,
-        })?;
+    let numbers = pkcs1::RsaPrivateKey::try_from(info.private_key).map_err(|error| match error {
+        pkcs1::Error::Asn1(error) => pkcs8::Error::Asn1(error),
+        _ => pkcs8::Error::KeyMalformed,
+    })?;
     let public = PublicKey::new(&numbers.public_key());
     let private_pem = match encoding {
         KeyEncoding::Pkcs1 => pkcs1_pem(info.private_key, passphrase, &start.iv),
@@ -74,24 +66,15 @@ fn encode_from(
     };
     Ok(EncodedKeyPair {
         fingerprint: public.fingerprint(),
-        value: KeyPairValue {
-            private_pem,
-            public_pem: public.to_pem()?,
-            passphrase: Some(passphrase.clone()),
-        },
+        value: KeyPairValue { private_pem, public_pem: public.to_pem()?, passphrase: Some(passphrase.clone()) },
     })
 }
 
 /// Byte for byte what `ssh-keygen -m PEM` writes for the same key, passphrase and IV.
 fn pkcs1_pem(der: &[u8], passphrase: &SecretString, iv: &[u8; legacy::AES_BLOCK]) -> SecretString {
-    let sealed = STANDARD.encode(legacy::encrypt(
-        passphrase.expose_secret().as_bytes(),
-        iv,
-        der,
-    ));
+    let sealed = STANDARD.encode(legacy::encrypt(passphrase.expose_secret().as_bytes(), iv, der));
     let label = pkcs1::RsaPrivateKey::PEM_LABEL;
-    let mut pem =
-        format!("-----BEGIN {label}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,");
+    let mut pem = format!("-----BEGIN {label}-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,");
     for byte in iv {
         // Writing to a String cannot fail.
         let _ = write!(pem, "{byte:02X}");
@@ -110,17 +93,11 @@ fn pkcs1_pem(der: &[u8], passphrase: &SecretString, iv: &[u8; legacy::AES_BLOCK]
 
 /// PBES2 (RFC 8018, section 6.2) with PBKDF2-HMAC-SHA256 and AES-256-CBC. The scrypt that the library would choose by
 /// itself takes 128 MiB, more than openssl allows by default.
-fn pkcs8_pem(
-    info: &PrivateKeyInfo<'_>,
-    passphrase: &SecretString,
-    start: &Start,
-) -> Result<SecretString, KeyError> {
+fn pkcs8_pem(info: &PrivateKeyInfo<'_>, passphrase: &SecretString, start: &Start) -> Result<SecretString, KeyError> {
     let scheme = pbes2::Parameters::pbkdf2_sha256_aes256cbc(PBKDF2_ROUNDS, &start.salt, &start.iv)
         .map_err(pkcs8::Error::from)?;
     let document = info.encrypt_with_params(scheme, passphrase.expose_secret())?;
-    let pem = document
-        .to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF)
-        .map_err(pkcs8::Error::from)?;
+    let pem = document.to_pem(EncryptedPrivateKeyInfo::PEM_LABEL, LineEnding::LF).map_err(pkcs8::Error::from)?;
     Ok(SecretString::from(pem.as_str()))
 }
 
@@ -146,40 +123,24 @@ mod tests {
         shop.write("passphrase", PASSPHRASE);
         shop.write("wrong", "Kestrel7Marble4Lantern9Orchard2y");
 
-        let by_openssl =
-            shop.run("openssl pkey -in private.pem -passin file:passphrase -pubout -check");
+        let by_openssl = shop.run("openssl pkey -in private.pem -passin file:passphrase -pubout -check");
         assert!(by_openssl.contains("Key is valid"), "{by_openssl}");
-        assert!(
-            by_openssl.contains(&pair.value.public_pem),
-            "openssl gives another public key:\n{by_openssl}"
-        );
+        assert!(by_openssl.contains(&pair.value.public_pem), "openssl gives another public key:\n{by_openssl}");
         let read = shop.run("openssl pkey -pubin -in public.pem -pubout");
-        assert_eq!(
-            read, pair.value.public_pem,
-            "the public key is not written as openssl writes it"
-        );
+        assert_eq!(read, pair.value.public_pem, "the public key is not written as openssl writes it");
         let refused = shop.attempt("openssl pkey -in private.pem -passin file:wrong -noout");
-        assert!(
-            !refused.status.success(),
-            "openssl opens the key with a wrong passphrase"
-        );
+        assert!(!refused.status.success(), "openssl opens the key with a wrong passphrase");
 
         let by_ssh_keygen = shop.run(&format!("ssh-keygen -y -P {PASSPHRASE} -f private.pem"));
         let beside = shop.run("ssh-keygen -i -m PKCS8 -f public.pem");
         assert_eq!(by_ssh_keygen.trim(), beside.trim());
         let refused = shop.attempt("ssh-keygen -y -P wrong-passphrase -f private.pem");
-        assert!(
-            !refused.status.success(),
-            "ssh-keygen opens the key with a wrong passphrase"
-        );
+        assert!(!refused.status.success(), "ssh-keygen opens the key with a wrong passphrase");
 
         shop.write("key.pub", &by_ssh_keygen);
         let listed = shop.run("ssh-keygen -l -f key.pub");
         let words: Vec<&str> = listed.split_whitespace().collect();
-        assert_eq!(
-            words[..2],
-            [bits.to_string().as_str(), pair.fingerprint.as_str()]
-        );
+        assert_eq!(words[..2], [bits.to_string().as_str(), pair.fingerprint.as_str()]);
     }
 
     #[test]
@@ -205,40 +166,24 @@ mod tests {
             shop.write("private.pem", pair.value.private_pem.expose_secret());
             shop.write("passphrase", passphrase.expose_secret());
             shop.run("openssl pkey -in private.pem -passin file:passphrase -noout");
-            shop.run(&format!(
-                "ssh-keygen -y -P {} -f private.pem",
-                passphrase.expose_secret()
-            ));
+            shop.run(&format!("ssh-keygen -y -P {} -f private.pem", passphrase.expose_secret()));
         }
     }
 
     #[test]
     fn pkcs1_is_byte_for_byte_what_ssh_keygen_writes() {
         let shop = Workshop::new();
-        shop.run(&format!(
-            "ssh-keygen -q -t rsa -b 2048 -m PEM -N {PASSPHRASE} -C '' -f theirs"
-        ));
+        shop.run(&format!("ssh-keygen -q -t rsa -b 2048 -m PEM -N {PASSPHRASE} -C '' -f theirs"));
         let theirs = shop.read("theirs");
-        let header = theirs
-            .lines()
-            .find_map(|line| line.strip_prefix("DEK-Info: AES-128-CBC,"))
-            .unwrap();
+        let header = theirs.lines().find_map(|line| line.strip_prefix("DEK-Info: AES-128-CBC,")).unwrap();
         let mut iv = [0; legacy::AES_BLOCK];
         for (byte, at) in iv.iter_mut().zip((0..).step_by(2)) {
             *byte = u8::from_str_radix(&header[at..at + 2], 16).unwrap();
         }
         shop.write("passphrase", PASSPHRASE);
         shop.run("openssl pkcs8 -topk8 -nocrypt -in theirs -passin file:passphrase -outform DER -out plain");
-        let key = PrivateKey {
-            pkcs8: std::fs::read(shop.path("plain")).unwrap().into(),
-        };
-        let ours = encode_from(
-            &key,
-            KeyEncoding::Pkcs1,
-            &passphrase(),
-            &Start { salt: [0; 16], iv },
-        )
-        .unwrap();
+        let key = PrivateKey { pkcs8: std::fs::read(shop.path("plain")).unwrap().into() };
+        let ours = encode_from(&key, KeyEncoding::Pkcs1, &passphrase(), &Start { salt: [0; 16], iv }).unwrap();
         assert_eq!(ours.value.private_pem.expose_secret(), theirs);
     }
 
@@ -248,19 +193,10 @@ mod tests {
         let pair = encode(&key, KeyEncoding::Pkcs8, &passphrase()).unwrap();
         let shop = Workshop::new();
         shop.write("private.pem", pair.value.private_pem.expose_secret());
-        assert!(
-            shop.read("private.pem")
-                .starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n")
-        );
+        assert!(shop.read("private.pem").starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
         let parsed = shop.run("openssl asn1parse -in private.pem");
         // 600000 is 0x927C0.
-        for word in [
-            "PBES2",
-            "PBKDF2",
-            "hmacWithSHA256",
-            "aes-256-cbc",
-            ":0927C0",
-        ] {
+        for word in ["PBES2", "PBKDF2", "hmacWithSHA256", "aes-256-cbc", ":0927C0"] {
             assert!(parsed.contains(word), "{word} is missing in\n{parsed}");
         }
     }
@@ -272,10 +208,7 @@ mod tests {
             let [one, other] = [(); 2].map(|()| encode(&key, encoding, &passphrase()).unwrap());
             assert_eq!(one.fingerprint, other.fingerprint);
             assert_eq!(one.value.public_pem, other.value.public_pem);
-            assert_ne!(
-                one.value.private_pem.expose_secret(),
-                other.value.private_pem.expose_secret()
-            );
+            assert_ne!(one.value.private_pem.expose_secret(), other.value.private_pem.expose_secret());
         }
     }
 
@@ -285,20 +218,12 @@ mod tests {
         assert_eq!(format!("{key:?}"), "PrivateKey { .. }");
         let pair = encode(&key, KeyEncoding::Pkcs1, &passphrase()).unwrap();
         let printed = format!("{pair:?}");
-        assert!(
-            !printed.contains(PASSPHRASE) && !printed.contains("PRIVATE KEY"),
-            "{printed}"
-        );
+        assert!(!printed.contains(PASSPHRASE) && !printed.contains("PRIVATE KEY"), "{printed}");
     }
 
     #[test]
     fn bytes_that_are_no_key_are_an_error() {
-        let key = PrivateKey {
-            pkcs8: vec![0x30, 0].into(),
-        };
-        assert!(matches!(
-            encode(&key, KeyEncoding::Pkcs1, &passphrase()),
-            Err(KeyError::Encoding(_))
-        ));
+        let key = PrivateKey { pkcs8: vec![0x30, 0].into() };
+        assert!(matches!(encode(&key, KeyEncoding::Pkcs1, &passphrase()), Err(KeyError::Encoding(_))));
     }
 }

@@ -61,9 +61,7 @@ pub enum ImportError {
     )]
     OpenSshFormat,
     /// Another kind of key.
-    #[error(
-        "the private key is not an RSA key: make one with `ssh-keygen -t rsa -b 4096 -m PEM -f FILE`"
-    )]
+    #[error("the private key is not an RSA key: make one with `ssh-keygen -t rsa -b 4096 -m PEM -f FILE`")]
     NotRsa,
     /// Encrypted, and no passphrase is given.
     #[error(
@@ -97,9 +95,7 @@ pub enum ImportError {
     )]
     UnsupportedKey,
     /// The numbers in the private key's file do not make one key.
-    #[error(
-        "the halves of the private key do not match: its numbers do not make one key, so the file was altered"
-    )]
+    #[error("the halves of the private key do not match: its numbers do not make one key, so the file was altered")]
     Inconsistent,
     /// The public half given is another key's.
     #[error(
@@ -108,9 +104,7 @@ pub enum ImportError {
     )]
     PublicKeyDiffers,
     /// The public half given is not a public key.
-    #[error(
-        "the public key cannot be read: make it from the private key with `openssl pkey -in FILE -pubout`"
-    )]
+    #[error("the public key cannot be read: make it from the private key with `openssl pkey -in FILE -pubout`")]
     PublicKeyUnreadable,
     /// Fewer bits than [`MINIMUM_BITS`].
     #[error(
@@ -149,12 +143,7 @@ pub fn import(
     if text.len() > MAXIMUM_FILE_BYTES {
         return Err(ImportError::FileTooLarge);
     }
-    let passphrase = passphrase.map(|passphrase| {
-        passphrase
-            .expose_secret()
-            .trim_end_matches(['\r', '\n'])
-            .as_bytes()
-    });
+    let passphrase = passphrase.map(|passphrase| passphrase.expose_secret().trim_end_matches(['\r', '\n']).as_bytes());
     let block = private_block(text)?;
     let bytes = block.decode().ok_or(ImportError::Damaged)?;
     let encrypted = block.label == "ENCRYPTED PRIVATE KEY" || block.header("DEK-Info").is_some();
@@ -177,12 +166,7 @@ pub fn import(
         return Err(ImportError::PublicKeyDiffers);
     }
     let public_pem = key.to_pem().map_err(|_| ImportError::Damaged)?;
-    Ok(ImportedKey {
-        public_pem,
-        fingerprint: key.fingerprint(),
-        bits,
-        encrypted,
-    })
+    Ok(ImportedKey { public_pem, fingerprint: key.fingerprint(), bits, encrypted })
 }
 
 /// The fingerprint of a public key in any of the forms that [`import`] takes: `SHA256:…`, what `ssh-keygen -l` prints.
@@ -192,10 +176,7 @@ pub fn fingerprint(public_pem: &str) -> Result<String, ImportError> {
 }
 
 fn read_public(text: &str) -> Result<PublicKey, ImportError> {
-    (text.len() <= MAXIMUM_FILE_BYTES)
-        .then(|| PublicKey::read(text))
-        .flatten()
-        .ok_or(ImportError::PublicKeyUnreadable)
+    (text.len() <= MAXIMUM_FILE_BYTES).then(|| PublicKey::read(text)).flatten().ok_or(ImportError::PublicKeyUnreadable)
 }
 
 /// The first private key in the text; `openssl ecparam -genkey` writes another block before it.
@@ -210,45 +191,32 @@ fn private_block(text: &str) -> Result<Block<'_>, ImportError> {
     Err(none)
 }
 
-fn open_legacy(
-    header: &str,
-    passphrase: Option<&[u8]>,
-    data: &[u8],
-) -> Result<Zeroizing<Vec<u8>>, ImportError> {
+fn open_legacy(header: &str, passphrase: Option<&[u8]>, data: &[u8]) -> Result<Zeroizing<Vec<u8>>, ImportError> {
     let info = DekInfo::read(header).map_err(|error| match error {
         DekInfoError::UnknownCipher => ImportError::UnsupportedEncryption,
         DekInfoError::Malformed => ImportError::Damaged,
     })?;
     let passphrase = passphrase.ok_or(ImportError::PassphraseMissing)?;
-    info.decrypt(passphrase, data)
-        .ok_or(ImportError::WrongPassphrase)
+    info.decrypt(passphrase, data).ok_or(ImportError::WrongPassphrase)
 }
 
 /// In one of 256 cases a wrong passphrase makes valid padding: what comes out is no key then.
 fn opened<T>(result: Result<T, ImportError>) -> Result<T, ImportError> {
-    result.map_err(|error| {
-        if error == ImportError::Damaged {
-            ImportError::WrongPassphrase
-        } else {
-            error
-        }
-    })
+    result.map_err(|error| if error == ImportError::Damaged { ImportError::WrongPassphrase } else { error })
 }
 
 /// A key in OpenSSH's format names its type in clear text; one that is not RSA is not helped by converting it.
 fn refuse_openssh(bytes: &[u8]) -> ImportError {
-    let kind = bytes
-        .strip_prefix(b"openssh-key-v1\0")
-        .and_then(|mut rest| {
-            // Cipher, key derivation and its options; then the number of keys, and the public key, which begins with its
-            // type.
-            for _ in 0..3 {
-                take_string(&mut rest)?;
-            }
-            let (_, mut rest) = rest.split_first_chunk::<4>()?;
-            let mut public = take_string(&mut rest)?;
-            take_string(&mut public)
-        });
+    let kind = bytes.strip_prefix(b"openssh-key-v1\0").and_then(|mut rest| {
+        // Cipher, key derivation and its options; then the number of keys, and the public key, which begins with its
+        // type.
+        for _ in 0..3 {
+            take_string(&mut rest)?;
+        }
+        let (_, mut rest) = rest.split_first_chunk::<4>()?;
+        let mut public = take_string(&mut rest)?;
+        take_string(&mut public)
+    });
     match kind {
         Some(b"ssh-rsa") => ImportError::OpenSshFormat,
         Some(_) => ImportError::NotRsa,

@@ -64,9 +64,7 @@ impl DekInfo {
             "DES-EDE3-CBC" => Cipher::DesEde3,
             _ => return Err(DekInfoError::UnknownCipher),
         };
-        let iv = unhex(iv.trim())
-            .filter(|iv| iv.len() == cipher.block_length())
-            .ok_or(DekInfoError::Malformed)?;
+        let iv = unhex(iv.trim()).filter(|iv| iv.len() == cipher.block_length()).ok_or(DekInfoError::Malformed)?;
         Ok(Self { cipher, iv })
     }
 
@@ -86,8 +84,7 @@ impl DekInfo {
 /// Encrypts with AES-128-CBC, as `ssh-keygen -m PEM` does.
 pub(super) fn encrypt(passphrase: &[u8], iv: &[u8; AES_BLOCK], plain: &[u8]) -> Vec<u8> {
     let key = Zeroizing::new(md5_of(&[], passphrase, iv));
-    cbc::Encryptor::<aes::Aes128>::new((&*key).into(), iv.into())
-        .encrypt_padded_vec_mut::<Pkcs7>(plain)
+    cbc::Encryptor::<aes::Aes128>::new((&*key).into(), iv.into()).encrypt_padded_vec_mut::<Pkcs7>(plain)
 }
 
 /// `EVP_BytesToKey` with MD5 and one round: each block of the key is the MD5 of the block before, the passphrase and
@@ -105,12 +102,7 @@ fn derive(passphrase: &[u8], iv: &[u8], length: usize) -> Zeroizing<Vec<u8>> {
 
 fn md5_of(previous: &[u8], passphrase: &[u8], iv: &[u8]) -> [u8; AES_BLOCK] {
     let salt = iv.first_chunk::<8>().map_or(iv, |salt| salt);
-    Md5::new()
-        .chain_update(previous)
-        .chain_update(passphrase)
-        .chain_update(salt)
-        .finalize()
-        .into()
+    Md5::new().chain_update(previous).chain_update(passphrase).chain_update(salt).finalize().into()
 }
 
 fn decrypt<C: BlockCipher + BlockDecryptMut + KeyInit>(
@@ -119,20 +111,15 @@ fn decrypt<C: BlockCipher + BlockDecryptMut + KeyInit>(
     data: &[u8],
 ) -> Option<Zeroizing<Vec<u8>>> {
     let mut buffer = Zeroizing::new(data.to_vec());
-    let length = cbc::Decryptor::<C>::new_from_slices(key, iv)
-        .ok()?
-        .decrypt_padded_mut::<Pkcs7>(&mut buffer)
-        .ok()?
-        .len();
+    let length =
+        cbc::Decryptor::<C>::new_from_slices(key, iv).ok()?.decrypt_padded_mut::<Pkcs7>(&mut buffer).ok()?.len();
     buffer.truncate(length);
     Some(buffer)
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digits: Vec<u8> = text
-        .chars()
-        .map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok()))
-        .collect::<Option<_>>()?;
+    let digits: Vec<u8> =
+        text.chars().map(|c| c.to_digit(16).and_then(|d| u8::try_from(d).ok())).collect::<Option<_>>()?;
     let (pairs, []) = digits.as_chunks::<2>() else {
         return None;
     };
@@ -147,8 +134,7 @@ mod tests {
     fn the_key_is_what_openssl_derives() {
         // `openssl enc -aes-256-cbc -md md5 -P -pass pass:secret -S 0001020304050607` prints this key.
         let iv: Vec<u8> = (0..16).collect();
-        let expected =
-            unhex("035FB8145B73CF111570DC936112BE9C375A5D3D8B915BC213BDBEF9DBFB7851").unwrap();
+        let expected = unhex("035FB8145B73CF111570DC936112BE9C375A5D3D8B915BC213BDBEF9DBFB7851").unwrap();
         assert_eq!(*derive(b"secret", &iv, 32), expected);
         assert_eq!(*derive(b"secret", &iv, 24), expected[..24]);
     }
@@ -161,30 +147,18 @@ mod tests {
             let plain = vec![42; length];
             let sealed = encrypt(b"right", &iv, &plain);
             assert_eq!(info.decrypt(b"right", &sealed).unwrap().as_slice(), plain);
-            assert_ne!(
-                info.decrypt(b"wrong", &sealed).map(|p| p.to_vec()),
-                Some(plain)
-            );
+            assert_ne!(info.decrypt(b"wrong", &sealed).map(|p| p.to_vec()), Some(plain));
         }
     }
 
     #[test]
     fn headers_that_cannot_be_used_say_why() {
         let refused = |value| DekInfo::read(value).err();
-        assert_eq!(
-            refused("DES-CBC,0001020304050607"),
-            Some(DekInfoError::UnknownCipher)
-        );
+        assert_eq!(refused("DES-CBC,0001020304050607"), Some(DekInfoError::UnknownCipher));
         assert_eq!(refused("AES-128-CBC"), Some(DekInfoError::Malformed));
         assert_eq!(refused("AES-128-CBC,00"), Some(DekInfoError::Malformed));
-        assert_eq!(
-            refused("AES-128-CBC,0001020304050607"),
-            Some(DekInfoError::Malformed)
-        );
-        assert_eq!(
-            refused("AES-128-CBC,000102030405060708090A0B0C0D0E0G"),
-            Some(DekInfoError::Malformed)
-        );
+        assert_eq!(refused("AES-128-CBC,0001020304050607"), Some(DekInfoError::Malformed));
+        assert_eq!(refused("AES-128-CBC,000102030405060708090A0B0C0D0E0G"), Some(DekInfoError::Malformed));
         assert_eq!(refused("DES-EDE3-CBC,0001020304050607"), None);
     }
 }

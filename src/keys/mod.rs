@@ -79,7 +79,5 @@ pub fn generate(size: KeySize) -> Result<PrivateKey, KeyError> {
     .map_err(failed)?;
     // The library zeroes its own copy when `der` goes.
     let der: Pkcs8V1Der<'_> = pair.as_der().map_err(failed)?;
-    Ok(PrivateKey {
-        pkcs8: Zeroizing::new(der.as_ref().to_vec()),
-    })
+    Ok(PrivateKey { pkcs8: Zeroizing::new(der.as_ref().to_vec()) })
 }

@@ -23,10 +23,7 @@ pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>
     let (algorithm, data) = AnyRef::from_der(der)
         .and_then(|outer| {
             outer.sequence(|reader| {
-                Ok((
-                    AlgorithmIdentifierRef::decode(reader)?,
-                    OctetStringRef::decode(reader)?.as_bytes(),
-                ))
+                Ok((AlgorithmIdentifierRef::decode(reader)?, OctetStringRef::decode(reader)?.as_bytes()))
             })
         })
         .map_err(|_| ImportError::Damaged)?;
@@ -41,17 +38,14 @@ pub(super) fn decrypt(der: &[u8], passphrase: &[u8]) -> Result<Zeroizing<Vec<u8>
     if data.is_empty() || data.len() % 8 != 0 {
         return Err(ImportError::Damaged);
     }
-    scheme
-        .decrypt(passphrase, data)
-        .map(Zeroizing::new)
-        .map_err(|error| match error {
-            pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs5::Error::NoPbes1CryptSupport => {
-                ImportError::UnsupportedEncryption
-            }
-            pkcs5::Error::AlgorithmParametersInvalid { .. } => ImportError::Damaged,
-            // Padding that is none: the library has one name for it when encrypting and decrypting.
-            _ => ImportError::WrongPassphrase,
-        })
+    scheme.decrypt(passphrase, data).map(Zeroizing::new).map_err(|error| match error {
+        pkcs5::Error::UnsupportedAlgorithm { .. } | pkcs5::Error::NoPbes1CryptSupport => {
+            ImportError::UnsupportedEncryption
+        }
+        pkcs5::Error::AlgorithmParametersInvalid { .. } => ImportError::Damaged,
+        // Padding that is none: the library has one name for it when encrypting and decrypting.
+        _ => ImportError::WrongPassphrase,
+    })
 }
 
 fn parameters(any: AnyRef<'_>) -> Result<Parameters<'_>, ImportError> {
@@ -63,9 +57,7 @@ fn parameters(any: AnyRef<'_>) -> Result<Parameters<'_>, ImportError> {
         })
         .map_err(|_| ImportError::Damaged)?;
     if cipher.oid == DES_EDE3_CBC_OID {
-        let iv = cipher
-            .parameters
-            .and_then(|any| any.decode_as::<OctetStringRef<'_>>().ok());
+        let iv = cipher.parameters.and_then(|any| any.decode_as::<OctetStringRef<'_>>().ok());
         if iv.is_none_or(|iv| iv.as_bytes().len() != 8) {
             return Err(ImportError::Damaged);
         }

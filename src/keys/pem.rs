@@ -19,18 +19,13 @@ pub(super) struct Block<'a> {
 impl<'a> Block<'a> {
     /// The value of a header, by its exact name.
     pub(super) fn header(&self, name: &str) -> Option<&'a str> {
-        self.headers
-            .iter()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
+        self.headers.iter().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// The bytes; None if they are not base64.
     pub(super) fn decode(&self) -> Option<Zeroizing<Vec<u8>>> {
         // With its final capacity from the start, so that growing leaves no copy behind.
-        let mut text = Zeroizing::new(String::with_capacity(
-            self.body.iter().map(|line| line.len()).sum(),
-        ));
+        let mut text = Zeroizing::new(String::with_capacity(self.body.iter().map(|line| line.len()).sum()));
         self.body.iter().for_each(|line| text.push_str(line));
         let mut bytes = Zeroizing::new(vec![0; base64::decoded_len_estimate(text.len())]);
         let length = STANDARD.decode_slice(text.as_bytes(), &mut bytes).ok()?;
@@ -44,11 +39,7 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
     let mut lines = text.lines().map(str::trim);
     std::iter::from_fn(move || {
         let label = lines.find_map(|line| boundary(line, "BEGIN"))?;
-        let mut block = Block {
-            label,
-            headers: Vec::new(),
-            body: Vec::new(),
-        };
+        let mut block = Block { label, headers: Vec::new(), body: Vec::new() };
         loop {
             let line = lines.next()?;
             if boundary(line, "END") == Some(label) {
@@ -64,10 +55,7 @@ pub(super) fn blocks(text: &str) -> impl Iterator<Item = Block<'_>> {
 }
 
 fn boundary<'a>(line: &'a str, word: &str) -> Option<&'a str> {
-    line.strip_prefix("-----")?
-        .strip_prefix(word)?
-        .strip_prefix(' ')?
-        .strip_suffix("-----")
+    line.strip_prefix("-----")?.strip_prefix(word)?.strip_prefix(' ')?.strip_suffix("-----")
 }
 
 #[cfg(test)]
@@ -80,10 +68,7 @@ mod tests {
                     -----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: X,00\n\nAw\nQF\n\
                     -----END RSA PRIVATE KEY-----";
         let found: Vec<_> = blocks(text).collect();
-        assert_eq!(
-            found.iter().map(|b| b.label).collect::<Vec<_>>(),
-            ["EC PARAMETERS", "RSA PRIVATE KEY"]
-        );
+        assert_eq!(found.iter().map(|b| b.label).collect::<Vec<_>>(), ["EC PARAMETERS", "RSA PRIVATE KEY"]);
         assert_eq!(found[0].decode().unwrap().as_slice(), [0, 1, 2]);
         assert_eq!(found[1].header("DEK-Info"), Some("X,00"));
         assert_eq!(found[1].header("Proc-Type"), Some("4,ENCRYPTED"));
@@ -94,10 +79,7 @@ mod tests {
     #[test]
     fn a_block_without_its_end_is_no_block() {
         assert_eq!(blocks("-----BEGIN PRIVATE KEY-----\nAAEC\n").count(), 0);
-        assert_eq!(
-            blocks("-----BEGIN PRIVATE KEY-----\nAAEC\n-----END PUBLIC KEY-----\n").count(),
-            0
-        );
+        assert_eq!(blocks("-----BEGIN PRIVATE KEY-----\nAAEC\n-----END PUBLIC KEY-----\n").count(), 0);
         assert_eq!(blocks("").count(), 0);
     }
 

@@ -62,18 +62,9 @@ impl KeyPool {
         Self::with_generator(workers.min(cores), generate)
     }
 
-    fn with_generator(
-        workers: usize,
-        generator: impl Fn(KeySize) -> Made + Send + Sync + 'static,
-    ) -> Self {
-        let shared = Shared {
-            generator: Box::new(generator),
-            workers: workers.max(1),
-            state: Mutex::default(),
-        };
-        Self {
-            shared: Arc::new(shared),
-        }
+    fn with_generator(workers: usize, generator: impl Fn(KeySize) -> Made + Send + Sync + 'static) -> Self {
+        let shared = Shared { generator: Box::new(generator), workers: workers.max(1), state: Mutex::default() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// Takes a key: at once where one lies ready, else when it is made.
@@ -96,31 +87,19 @@ impl KeyPool {
         if let Some(key) = ready {
             return Ok(key);
         }
-        let mut order = Order {
-            shared: &self.shared,
-            size,
-            receiver,
-        };
-        (&mut order.receiver)
-            .await
-            .unwrap_or(Err(KeyError::Interrupted))
+        let mut order = Order { shared: &self.shared, size, receiver };
+        (&mut order.receiver).await.unwrap_or(Err(KeyError::Interrupted))
     }
 
     /// How many keys of that size lie ready.
     pub fn ready(&self, size: KeySize) -> usize {
-        self.shared
-            .lock()
-            .shelves
-            .get(&size)
-            .map_or(0, |shelf| shelf.ready.len())
+        self.shared.lock().shelves.get(&size).map_or(0, |shelf| shelf.ready.len())
     }
 }
 
 impl fmt::Debug for KeyPool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KeyPool")
-            .field("workers", &self.shared.workers)
-            .finish_non_exhaustive()
+        f.debug_struct("KeyPool").field("workers", &self.shared.workers).finish_non_exhaustive()
     }
 }
 
@@ -164,11 +143,7 @@ impl State {
         }
         let in_making = |size: KeySize| self.shelves.get(&size).map_or(0, |shelf| shelf.in_making);
         let mut asked: HashMap<KeySize, usize> = HashMap::new();
-        for waiter in self
-            .waiting
-            .iter()
-            .filter(|waiter| !waiter.sender.is_closed())
-        {
+        for waiter in self.waiting.iter().filter(|waiter| !waiter.sender.is_closed()) {
             let before = asked.entry(waiter.size).or_default();
             if *before >= in_making(waiter.size) {
                 return Some(waiter.size);
@@ -234,10 +209,7 @@ fn start_workers(shared: &Arc<Shared>) {
             size
         };
         let worker = Arc::clone(shared);
-        if let Err(error) = thread::Builder::new()
-            .name("keys".to_owned())
-            .spawn(move || work(&worker, size))
-        {
+        if let Err(error) = thread::Builder::new().name("keys".to_owned()).spawn(move || work(&worker, size)) {
             let mut state = shared.lock();
             state.running -= 1;
             state.finish(size, Err(KeyError::NoThread(error)));
@@ -254,8 +226,7 @@ fn work(shared: &Shared, first: KeySize) {
     let mut size = first;
     loop {
         // The generator is ours or a test's; whatever it left half-done is its own and not looked at again.
-        let made = catch_unwind(AssertUnwindSafe(|| (shared.generator)(size)))
-            .unwrap_or(Err(KeyError::Interrupted));
+        let made = catch_unwind(AssertUnwindSafe(|| (shared.generator)(size))).unwrap_or(Err(KeyError::Interrupted));
         let mut state = shared.lock();
         state.finish(size, made);
         let Some(next) = state.begin() else {

@@ -32,9 +32,7 @@ pub(super) fn os(bytes: &mut [u8]) -> Result<(), KeyError> {
     getrandom::fill(bytes).map_err(KeyError::Randomness)
 }
 
-fn draw_password(
-    mut fill: impl FnMut(&mut [u8]) -> Result<(), KeyError>,
-) -> Result<SecretString, KeyError> {
+fn draw_password(mut fill: impl FnMut(&mut [u8]) -> Result<(), KeyError>) -> Result<SecretString, KeyError> {
     use secrecy::ExposeSecret as _;
     loop {
         // Drawing all of it again keeps every admissible password equally likely; patching one place would not.
@@ -47,10 +45,7 @@ fn draw_password(
 }
 
 /// Draws `length` characters, each equally likely.
-fn draw(
-    length: usize,
-    mut fill: impl FnMut(&mut [u8]) -> Result<(), KeyError>,
-) -> Result<SecretString, KeyError> {
+fn draw(length: usize, mut fill: impl FnMut(&mut [u8]) -> Result<(), KeyError>) -> Result<SecretString, KeyError> {
     // With its final capacity from the start, so that growing leaves no copy behind.
     let mut text = Zeroizing::new(String::with_capacity(length));
     let mut bytes = Zeroizing::new([0_u8; 64]);
@@ -79,9 +74,7 @@ mod tests {
 
     #[test]
     fn passphrases_have_their_length_are_url_safe_and_never_repeat() {
-        let drawn: HashSet<String> = (0..200)
-            .map(|_| passphrase().unwrap().expose_secret().to_owned())
-            .collect();
+        let drawn: HashSet<String> = (0..200).map(|_| passphrase().unwrap().expose_secret().to_owned()).collect();
         assert_eq!(drawn.len(), 200);
         for text in &drawn {
             assert_eq!(text.len(), 32);
@@ -130,11 +123,7 @@ mod tests {
             Ok(())
         };
         let drawn = draw(57, every_byte).unwrap();
-        assert_eq!(
-            drawn.expose_secret().as_bytes(),
-            ALPHABET,
-            "64 values give each of the 57 characters once"
-        );
+        assert_eq!(drawn.expose_secret().as_bytes(), ALPHABET, "64 values give each of the 57 characters once");
     }
 
     #[test]

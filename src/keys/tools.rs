@@ -13,9 +13,7 @@ pub(super) struct Workshop {
 
 impl Workshop {
     pub(super) fn new() -> Self {
-        Self {
-            directory: tempfile::tempdir().unwrap(),
-        }
+        Self { directory: tempfile::tempdir().unwrap() }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -38,25 +36,15 @@ impl Workshop {
     pub(super) fn run(&self, command: &str) -> String {
         let output = self.attempt(command);
         let complaint = String::from_utf8_lossy(&output.stderr);
-        assert!(
-            output.status.success(),
-            "{command}: {}\n{complaint}",
-            output.status
-        );
+        assert!(output.status.success(), "{command}: {}\n{complaint}", output.status);
         String::from_utf8(output.stdout).unwrap()
     }
 
     /// Runs a command in the directory. Blanks part its words, and `''` is the empty word; there is no other quoting.
     pub(super) fn attempt(&self, command: &str) -> Output {
-        let mut words = command
-            .split_whitespace()
-            .map(|word| if word == "''" { "" } else { word });
+        let mut words = command.split_whitespace().map(|word| if word == "''" { "" } else { word });
         let tool = words.next().unwrap();
-        match Command::new(tool)
-            .args(words)
-            .current_dir(self.directory.path())
-            .output()
-        {
+        match Command::new(tool).args(words).current_dir(self.directory.path()).output() {
             Ok(output) => output,
             Err(error) if error.kind() == ErrorKind::NotFound => panic!(
                 "{tool} is not installed and the tests need it; install it: apt-get install openssl openssh-client"

@@ -37,7 +37,9 @@ pub enum OwnerError {
         given: String,
     },
     /// The Lease cannot be read or written.
-    #[error("the Lease {LEASE} in the namespace {0} cannot be read or written: give the operator get, create and patch on Leases there")]
+    #[error(
+        "the Lease {LEASE} in the namespace {0} cannot be read or written: give the operator get, create and patch on Leases there"
+    )]
     Lease(String, #[source] Box<kube::Error>),
 }
 
@@ -63,7 +65,8 @@ pub async fn establish(
             },
             ..Lease::default()
         };
-        leases.create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &lease)
+        leases
+            .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &lease)
             .await
             .map_err(failed)?;
         return Ok(id);

@@ -85,7 +85,9 @@ pub enum SecretError {
     #[error("the Secret changed since it was read")]
     Conflict,
     /// The operator has no right to it.
-    #[error("the operator may not {verb} Secrets in the namespace {namespace}: a RoleBinding to its Secret rights is missing")]
+    #[error(
+        "the operator may not {verb} Secrets in the namespace {namespace}: a RoleBinding to its Secret rights is missing"
+    )]
     Denied {
         /// What was tried.
         verb: &'static str,
@@ -134,9 +136,11 @@ impl SecretStore {
 
     /// Reads one; `None` where there is none.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, SecretError> {
-        let request = request(namespace).get(name, &GetParams::default()).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(namespace)
+            .get(name, &GetParams::default())
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
-            Ok(text) => parse(name, Zeroizing::new(text)).map(Some),
+            Ok(text) => parse(name, &Zeroizing::new(text)).map(Some),
             Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
             Err(kube::Error::Api(status)) if status.is_forbidden() => {
                 Err(SecretError::Denied { verb: "get", namespace: namespace.to_owned() })
@@ -150,7 +154,9 @@ impl SecretStore {
         let mut body = body(image, values, None);
         body["type"] = json!(image.type_);
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
-        let request = request(&image.namespace).create(&params, serialise(body)).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(&image.namespace)
+            .create(&params, serialise(body))
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
@@ -172,7 +178,13 @@ impl SecretStore {
     }
 
     /// Lets one outlive its resource: the owner reference goes, and an annotation says since when.
-    pub async fn release(&self, namespace: &str, name: &str, read: &StoredSecret, now: Timestamp) -> Result<(), SecretError> {
+    pub async fn release(
+        &self,
+        namespace: &str,
+        name: &str,
+        read: &StoredSecret,
+        now: Timestamp,
+    ) -> Result<(), SecretError> {
         let since = Timestamp::from_second(now.as_second()).unwrap_or(now).to_string();
         let body = json!({"metadata": {
             "resourceVersion": read.resource_version,
@@ -185,7 +197,9 @@ impl SecretStore {
     async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
         let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(Wiped(body));
-        let request = request(namespace).patch(name, &params, &patch).map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        let request = request(namespace)
+            .patch(name, &params, &patch)
+            .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
         match self.client.request_text(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
@@ -253,9 +267,9 @@ struct Raw {
     data: BTreeMap<String, Zeroizing<String>>,
 }
 
-fn parse(name: &str, text: Zeroizing<String>) -> Result<StoredSecret, SecretError> {
+fn parse(name: &str, text: &str) -> Result<StoredSecret, SecretError> {
     let malformed = || SecretError::Malformed { name: name.to_owned() };
-    let raw: Raw = serde_json::from_str(&text).map_err(|_| malformed())?;
+    let raw: Raw = serde_json::from_str(text).map_err(|_| malformed())?;
     let mut values = Values::new();
     for (key, encoded) in raw.data {
         let bytes = Zeroizing::new(STANDARD.decode(encoded.as_bytes()).map_err(|_| malformed())?);
@@ -278,7 +292,9 @@ fn refusal(verb: &'static str, namespace: &str, name: &str, error: kube::Error) 
         kube::Error::Api(status) if status.is_already_exists() => SecretError::AlreadyExists,
         kube::Error::Api(status) if status.is_conflict() => SecretError::Conflict,
         // The authoriser's own words; a quota or an admission plugin answers 403 too.
-        kube::Error::Api(status) if status.is_forbidden() && status.message.contains(&format!("cannot {verb} resource")) => {
+        kube::Error::Api(status)
+            if status.is_forbidden() && status.message.contains(&format!("cannot {verb} resource")) =>
+        {
             SecretError::Denied { verb, namespace: namespace.to_owned() }
         }
         kube::Error::Api(status) if (400..500).contains(&status.code) && status.code != 429 => {
@@ -314,11 +330,11 @@ mod tests {
                 {"apiVersion": "v1", "kind": "X", "name": "x", "uid": "u", "controller": true}]},
             "data": {"token": STANDARD.encode("canary"), "binary": STANDARD.encode([0xff, 0xfe])},
         });
-        let read = parse("s", Zeroizing::new(text.to_string())).unwrap();
+        let read = parse("s", &text.to_string()).unwrap();
         assert_eq!(read.controller_uid.as_deref(), Some("u"));
         assert!(read.has(&["token"]) && !read.has(&["token", "binary"]));
         assert!(!format!("{read:?}").contains("canary"));
-        let cut = parse("s", Zeroizing::new(text.to_string()[..60].to_owned())).unwrap_err();
+        let cut = parse("s", &text.to_string()[..60]).unwrap_err();
         assert!(!format!("{cut} {cut:?}").contains("canary"));
     }
 }

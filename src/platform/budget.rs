@@ -171,7 +171,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn retry_after_is_obeyed_and_ends() {
         let budget = budget(100, 4);
-        let asked = budget.spend("find", async { Err::<(), _>(fault(FaultKind::RateLimited(Some(Duration::from_secs(9))))) });
+        let asked =
+            budget.spend("find", async { Err::<(), _>(fault(FaultKind::RateLimited(Some(Duration::from_secs(9))))) });
         assert!(asked.await.is_err());
         let refused = budget.spend("find", async { Ok(()) }).await.unwrap_err();
         assert!(matches!(refused.kind, FaultKind::Unavailable(Some(left)) if left <= Duration::from_secs(9)));

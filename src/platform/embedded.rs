@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use super::{AdminApi, Backend, Error};
 use crate::domain::capability::{Capabilities, Support};
 use crate::domain::entity::{
-    Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization, OrganizationChange,
-    OrganizationRecord, Token, TokenChange, TokenRecord, User, UserChange, UserRecord,
+    Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization,
+    OrganizationChange, OrganizationRecord, Token, TokenChange, TokenRecord, User, UserChange, UserRecord,
 };
 use crate::domain::fault::FaultKind;
 use crate::embedded::{Directory, DirectoryError, OPERATOR};

@@ -35,14 +35,10 @@ pub enum LogFormat {
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
     /// `RUST_LOG` is not a list of directives.
-    #[error(
-        "RUST_LOG cannot be read: write a level or levels by module, such as `info` or `info,org_operator=debug`"
-    )]
+    #[error("RUST_LOG cannot be read: write a level or levels by module, such as `info` or `info,org_operator=debug`")]
     Directives(#[source] ParseError),
     /// `RUST_LOG` is not UTF-8.
-    #[error(
-        "RUST_LOG is not UTF-8: write a level or levels by module, such as `info` or `info,org_operator=debug`"
-    )]
+    #[error("RUST_LOG is not UTF-8: write a level or levels by module, such as `info` or `info,org_operator=debug`")]
     NotUnicode,
     /// The process logs already.
     #[error("logging is set up already")]
@@ -58,11 +54,8 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
         Err(VarError::NotPresent) => String::new(),
         Err(VarError::NotUnicode(_)) => return Err(TelemetryError::NotUnicode),
     };
-    let colour =
-        io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    subscriber(format, &directives, colour, io::stderr)?
-        .try_init()
-        .map_err(TelemetryError::AlreadySetUp)
+    let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    subscriber(format, &directives, colour, io::stderr)?.try_init().map_err(TelemetryError::AlreadySetUp)
 }
 
 fn subscriber<W>(
@@ -74,14 +67,8 @@ fn subscriber<W>(
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
-    let directives = if directives.trim().is_empty() {
-        DEFAULT
-    } else {
-        directives
-    };
-    let chosen = EnvFilter::builder()
-        .parse(directives)
-        .map_err(TelemetryError::Directives)?;
+    let directives = if directives.trim().is_empty() { DEFAULT } else { directives };
+    let chosen = EnvFilter::builder().parse(directives).map_err(TelemetryError::Directives)?;
     // Not a directive: the most specific directive wins, and `RUST_LOG` could name the target itself. Both filters have
     // to agree.
     let harmless = filter_fn(|metadata| metadata.target() != SILENCED);
@@ -89,12 +76,7 @@ where
     let lines = match format {
         LogFormat::Text => lines.with_ansi(colour).boxed(),
         // The message and its fields on the top level, where log stores look for them.
-        LogFormat::Json => lines
-            .with_ansi(false)
-            .json()
-            .flatten_event(true)
-            .with_span_list(false)
-            .boxed(),
+        LogFormat::Json => lines.with_ansi(false).json().flatten_event(true).with_span_list(false).boxed(),
     };
     Ok(tracing_subscriber::registry().with(lines.with_filter(chosen.and(harmless))))
 }
@@ -144,10 +126,7 @@ mod tests {
 
     fn logged(format: LogFormat, directives: &str, act: impl FnOnce()) -> String {
         let page = Page::default();
-        with_default(
-            subscriber(format, directives, false, page.clone()).unwrap(),
-            act,
-        );
+        with_default(subscriber(format, directives, false, page.clone()).unwrap(), act);
         page.text()
     }
 
@@ -159,10 +138,7 @@ mod tests {
             async move { Ok::<_, Infallible>(reply) }
         });
         let secrets: Api<Secret> = Api::namespaced(Client::new(server, "default"), "default");
-        secrets
-            .get("ci-token")
-            .await
-            .expect_err("the reply cannot be decoded");
+        secrets.get("ci-token").await.expect_err("the reply cannot be decoded");
     }
 
     #[tokio::test]
@@ -177,29 +153,18 @@ mod tests {
         read_cut_secret().await;
         drop(guard);
         let text = page.text();
-        assert!(
-            text.contains(TOKEN),
-            "kube-client holds its tongue now: the silence can go.\n{text}"
-        );
-        assert!(
-            text.contains(&format!("{SILENCED}:")),
-            "kube-client speaks under another target now.\n{text}"
-        );
+        assert!(text.contains(TOKEN), "kube-client holds its tongue now: the silence can go.\n{text}");
+        assert!(text.contains(&format!("{SILENCED}:")), "kube-client speaks under another target now.\n{text}");
     }
 
     #[tokio::test]
     async fn a_cut_secret_is_never_printed_whatever_rust_log_says() {
-        for directives in [
-            "",
-            "trace",
-            "kube_client=trace",
-            "kube_client::client=trace",
-            "off,kube_client::client=warn",
-        ] {
+        for directives in
+            ["", "trace", "kube_client=trace", "kube_client::client=trace", "off,kube_client::client=warn"]
+        {
             for format in [LogFormat::Text, LogFormat::Json] {
                 let page = Page::default();
-                let guard =
-                    set_default(subscriber(format, directives, false, page.clone()).unwrap());
+                let guard = set_default(subscriber(format, directives, false, page.clone()).unwrap());
                 read_cut_secret().await;
                 error!(target: "kube_client::client::builder", "still heard");
                 drop(guard);
@@ -224,11 +189,7 @@ mod tests {
             ("org_operator=debug", true, true),
         ] {
             let text = logged(LogFormat::Text, directives, speak);
-            assert_eq!(
-                (text.contains("low"), text.contains("high")),
-                (low, high),
-                "{directives:?}: {text}"
-            );
+            assert_eq!((text.contains("low"), text.contains("high")), (low, high), "{directives:?}: {text}");
         }
     }
 
@@ -239,10 +200,7 @@ mod tests {
             warn!(reason = "Progressing", "first\nline");
             info!("second");
         });
-        let lines: Vec<serde_json::Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
+        let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(lines.len(), 2, "{text}");
         assert_eq!(lines[0]["message"], "first\nline");
         assert_eq!(lines[0]["level"], "WARN");
@@ -254,13 +212,8 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_says_what_to_write() {
-        let error = subscriber(LogFormat::Text, "org_operator=loud", false, io::stderr)
-            .err()
-            .unwrap();
+        let error = subscriber(LogFormat::Text, "org_operator=loud", false, io::stderr).err().unwrap();
         assert!(matches!(error, TelemetryError::Directives(_)));
-        assert!(
-            error.to_string().contains("RUST_LOG cannot be read: write"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("RUST_LOG cannot be read: write"), "{error}");
     }
 }

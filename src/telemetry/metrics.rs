@@ -123,19 +123,13 @@ impl MetricConstructor<Histogram> for Bounds {
 }
 
 /// A pass settles in milliseconds where nothing changed; its deadline is 10 s by default.
-const RECONCILE_BOUNDS: Bounds = Bounds(&[
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-]);
+const RECONCILE_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
 
 /// From well under a second on the embedded backend to an hour behind a dependency that somebody forgot.
-const READY_BOUNDS: Bounds = Bounds(&[
-    0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0,
-]);
+const READY_BOUNDS: Bounds = Bounds(&[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0]);
 
 /// One request may take 30 s at most.
-const REQUEST_BOUNDS: Bounds = Bounds(&[
-    0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0,
-]);
+const REQUEST_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
 
 type Histograms<S> = Family<S, Histogram, Bounds>;
 
@@ -170,11 +164,7 @@ impl Metrics {
         };
         for kind in [Kind::Platform, Kind::Organization, Kind::User, Kind::Token] {
             for result in ReconcileResult::ALL {
-                drop(
-                    metrics
-                        .reconciles
-                        .get_or_create(&of_kind_and_result(kind, result)),
-                );
+                drop(metrics.reconciles.get_or_create(&of_kind_and_result(kind, result)));
             }
         }
         for result in SecretWrite::ALL {
@@ -186,11 +176,7 @@ impl Metrics {
     /// The library adds what a kind of metric ends with: `_total`, `_info`, and the unit.
     fn registered(mut self) -> Self {
         let registry = &mut self.registry;
-        registry.register(
-            "reconcile",
-            "Passes over an object, by how they ended",
-            self.reconciles.clone(),
-        );
+        registry.register("reconcile", "Passes over an object, by how they ended", self.reconciles.clone());
         registry.register_with_unit(
             "reconcile_duration",
             "Time that one pass over an object took",
@@ -219,71 +205,36 @@ impl Metrics {
             "Whether the platform answered when it was last asked (1) or not (0)",
             self.platforms_up.clone(),
         );
-        registry.register(
-            "secret_writes",
-            "Secrets written, by what became of it",
-            self.secret_writes.clone(),
-        );
-        registry.register(
-            "key_pool_size",
-            "RSA keys that lie ready",
-            self.key_pool_size.clone(),
-        );
-        registry.register(
-            "build",
-            "The version that runs",
-            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
-        );
+        registry.register("secret_writes", "Secrets written, by what became of it", self.secret_writes.clone());
+        registry.register("key_pool_size", "RSA keys that lie ready", self.key_pool_size.clone());
+        registry.register("build", "The version that runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         self
     }
 
     /// One pass over an object ended.
     pub fn reconciled(&self, kind: Kind, result: ReconcileResult, took: Duration) {
-        self.reconciles
-            .get_or_create(&of_kind_and_result(kind, result))
-            .inc();
-        self.reconcile_durations
-            .get_or_create(&of_kind(kind))
-            .observe(took.as_secs_f64());
+        self.reconciles.get_or_create(&of_kind_and_result(kind, result)).inc();
+        self.reconcile_durations.get_or_create(&of_kind(kind)).observe(took.as_secs_f64());
     }
 
     /// An object was Ready for the first time, that long after its creation.
     pub fn became_ready(&self, kind: Kind, after: Duration) {
-        self.times_to_ready
-            .get_or_create(&of_kind(kind))
-            .observe(after.as_secs_f64());
+        self.times_to_ready.get_or_create(&of_kind(kind)).observe(after.as_secs_f64());
     }
 
     /// One request to a platform (`namespace/name`) ended. Operation and outcome are words of the code, not of a
     /// reply.
-    pub fn platform_request(
-        &self,
-        platform: &str,
-        operation: &'static str,
-        outcome: &'static str,
-        took: Duration,
-    ) {
+    pub fn platform_request(&self, platform: &str, operation: &'static str, outcome: &'static str, took: Duration) {
         let (operation, outcome) = (Word(operation), Word(outcome));
         let platform = platform.to_owned();
-        self.platform_requests
-            .get_or_create(&OfOutcome {
-                platform: platform.clone(),
-                operation,
-                outcome,
-            })
-            .inc();
-        let durations = self.platform_request_durations.get_or_create(&OfOperation {
-            platform,
-            operation,
-        });
+        self.platform_requests.get_or_create(&OfOutcome { platform: platform.clone(), operation, outcome }).inc();
+        let durations = self.platform_request_durations.get_or_create(&OfOperation { platform, operation });
         durations.observe(took.as_secs_f64());
     }
 
     /// Whether a platform (`namespace/name`) answered when it was last asked.
     pub fn platform_up(&self, platform: &str, up: bool) {
-        self.platforms_up
-            .get_or_create(&of_platform(platform))
-            .set(i64::from(up));
+        self.platforms_up.get_or_create(&of_platform(platform)).set(i64::from(up));
     }
 
     /// A Platform (`namespace/name`) was deleted: it is neither up nor down, and nobody wants an alert about it. What
@@ -299,8 +250,7 @@ impl Metrics {
 
     /// How many keys lie ready, of all sizes together.
     pub fn key_pool_size(&self, ready: usize) {
-        self.key_pool_size
-            .set(i64::try_from(ready).unwrap_or(i64::MAX));
+        self.key_pool_size.set(i64::try_from(ready).unwrap_or(i64::MAX));
     }
 
     /// All metrics in the text format of `OpenMetrics` 1.0 ([`CONTENT_TYPE`]).
@@ -319,28 +269,19 @@ impl Default for Metrics {
 }
 
 fn of_kind(kind: Kind) -> OfKind {
-    OfKind {
-        kind: Word(kind.as_str()),
-    }
+    OfKind { kind: Word(kind.as_str()) }
 }
 
 fn of_kind_and_result(kind: Kind, result: ReconcileResult) -> OfKindAndResult {
-    OfKindAndResult {
-        kind: Word(kind.as_str()),
-        result: Word(result.as_str()),
-    }
+    OfKindAndResult { kind: Word(kind.as_str()), result: Word(result.as_str()) }
 }
 
 fn of_result(result: SecretWrite) -> OfResult {
-    OfResult {
-        result: Word(result.as_str()),
-    }
+    OfResult { result: Word(result.as_str()) }
 }
 
 fn of_platform(platform: &str) -> OfPlatform {
-    OfPlatform {
-        platform: platform.to_owned(),
-    }
+    OfPlatform { platform: platform.to_owned() }
 }
 
 #[cfg(test)]

@@ -40,11 +40,8 @@ fn workshop() -> Workshop {
 
 /// The file imports, with what openssl and ssh-keygen say about it.
 fn agrees(shop: &Workshop, name: &str, passphrase: Option<&str>) {
-    let imported =
-        import_text(&shop.read(name), passphrase).unwrap_or_else(|error| panic!("{name}: {error}"));
-    let public = shop.run(&format!(
-        "openssl pkey -in {name} -passin file:passphrase -pubout"
-    ));
+    let imported = import_text(&shop.read(name), passphrase).unwrap_or_else(|error| panic!("{name}: {error}"));
+    let public = shop.run(&format!("openssl pkey -in {name} -passin file:passphrase -pubout"));
     assert_eq!(imported.public_pem, public, "{name}");
     shop.write("public.pem", &public);
     let line = shop.run("ssh-keygen -i -m PKCS8 -f public.pem");
@@ -62,31 +59,18 @@ fn plain_files_of_openssl_and_ssh_keygen_are_read() {
     shop.run("openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:3072 -out genpkey.pem");
     shop.run("ssh-keygen -q -t rsa -b 2048 -m PEM -N '' -f ssh.pem");
     shop.run("ssh-keygen -q -t rsa -b 2048 -m PKCS8 -N '' -f ssh8.pem");
-    for name in [
-        "plain.pem",
-        "pkcs8.pem",
-        "genpkey.pem",
-        "ssh.pem",
-        "ssh8.pem",
-    ] {
+    for name in ["plain.pem", "pkcs8.pem", "genpkey.pem", "ssh.pem", "ssh8.pem"] {
         agrees(&shop, name, None);
     }
     // A passphrase that nothing needs does no harm.
-    assert_eq!(
-        import_text(&shop.read("plain.pem"), Some("any")),
-        import_text(&shop.read("plain.pem"), None)
-    );
+    assert_eq!(import_text(&shop.read("plain.pem"), Some("any")), import_text(&shop.read("plain.pem"), None));
 }
 
 #[test]
 fn encrypted_files_of_openssl_and_ssh_keygen_are_read() {
     let shop = workshop();
-    shop.run(&format!(
-        "ssh-keygen -q -t rsa -b 2048 -m PEM -N {PASSPHRASE} -f ssh.pem"
-    ));
-    shop.run(&format!(
-        "ssh-keygen -q -t rsa -b 2048 -m PKCS8 -N {PASSPHRASE} -f ssh8.pem"
-    ));
+    shop.run(&format!("ssh-keygen -q -t rsa -b 2048 -m PEM -N {PASSPHRASE} -f ssh.pem"));
+    shop.run(&format!("ssh-keygen -q -t rsa -b 2048 -m PKCS8 -N {PASSPHRASE} -f ssh8.pem"));
     agrees(&shop, "ssh.pem", Some(PASSPHRASE));
     agrees(&shop, "ssh8.pem", Some(PASSPHRASE));
     assert!(shop.read("ssh.pem").contains("DEK-Info: AES-128-CBC,"));
@@ -118,12 +102,7 @@ fn our_own_files_are_read_back() {
     for encoding in [KeyEncoding::Pkcs1, KeyEncoding::Pkcs8] {
         let pair = encode(&key, encoding, &passphrase().unwrap()).unwrap();
         let public = pair.value.public_pem.as_str();
-        let imported = import(
-            &pair.value.private_pem,
-            pair.value.passphrase.as_ref(),
-            Some(public),
-        )
-        .unwrap();
+        let imported = import(&pair.value.private_pem, pair.value.passphrase.as_ref(), Some(public)).unwrap();
         assert_eq!(imported.public_pem, public);
         assert_eq!(imported.fingerprint, pair.fingerprint);
         assert_eq!(imported.bits, 2048);
@@ -142,15 +121,7 @@ fn line_ends_after_the_passphrase_and_around_the_key_do_not_matter() {
     }
     let carriage_returns = text.replace('\n', "\r\n");
     let indented = format!("Key for ACME\n{}", text.replace('\n', "\n    "));
-    for variant in [
-        carriage_returns,
-        indented,
-        format!("\n\n{}", text.trim_end()),
-    ] {
-        assert_eq!(
-            import_text(&variant, Some(PASSPHRASE)),
-            Ok(expected.clone()),
-            "{variant}"
-        );
+    for variant in [carriage_returns, indented, format!("\n\n{}", text.trim_end())] {
+        assert_eq!(import_text(&variant, Some(PASSPHRASE)), Ok(expected.clone()), "{variant}");
     }
 }

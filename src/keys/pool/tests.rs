@@ -33,11 +33,7 @@ impl Factory {
         self.begun.lock().unwrap().push(size);
         let active = self.active.fetch_add(1, Ordering::SeqCst) + 1;
         self.most_active.fetch_max(active, Ordering::SeqCst);
-        let verdict = self
-            .verdicts
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .recv();
+        let verdict = self.verdicts.lock().unwrap_or_else(PoisonError::into_inner).recv();
         self.active.fetch_sub(1, Ordering::SeqCst);
         match verdict {
             Ok(Verdict::Make) => Ok(numbered(self.made.fetch_add(1, Ordering::SeqCst))),
@@ -52,9 +48,7 @@ impl Factory {
 }
 
 fn numbered(number: usize) -> PrivateKey {
-    PrivateKey {
-        pkcs8: number.to_be_bytes().to_vec().into(),
-    }
+    PrivateKey { pkcs8: number.to_be_bytes().to_vec().into() }
 }
 
 fn number(key: &PrivateKey) -> usize {
@@ -72,11 +66,7 @@ fn pool(workers: usize) -> (KeyPool, Arc<Factory>, mpsc::Sender<Verdict>) {
         most_active: AtomicUsize::new(0),
     });
     let generator = Arc::clone(&factory);
-    (
-        KeyPool::with_generator(workers, move |size| generator.make(size)),
-        factory,
-        hand,
-    )
+    (KeyPool::with_generator(workers, move |size| generator.make(size)), factory, hand)
 }
 
 fn allow(hand: &mpsc::Sender<Verdict>, count: usize) {
@@ -90,9 +80,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), reached)
-        .await
-        .unwrap_or_else(|_| panic!("never: {what}"));
+    tokio::time::timeout(Duration::from_secs(20), reached).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 async fn until_idle(pool: &KeyPool) {
@@ -106,10 +94,7 @@ async fn two_are_made_ahead_once_the_first_was_asked_for() {
     allow(&hand, 100);
     let first = pool.take(Rsa4096).await.unwrap();
     until_idle(&pool).await;
-    assert_eq!(
-        (number(&first), pool.ready(Rsa4096), pool.ready(Rsa2048)),
-        (0, 2, 0)
-    );
+    assert_eq!((number(&first), pool.ready(Rsa4096), pool.ready(Rsa2048)), (0, 2, 0));
     assert_eq!(factory.begun(), [Rsa4096; 3]);
     // The next is there at once, and the shelf is filled again.
     assert!(poll!(pin!(pool.take(Rsa4096))).is_ready());
@@ -123,33 +108,19 @@ async fn every_key_is_handed_out_once_and_the_bound_on_threads_holds() {
     let (pool, factory, hand) = pool(3);
     let orders = (0..100).map(|n| pool.take([Rsa2048, Rsa3072, Rsa4096][n % 3]));
     allow(&hand, 200);
-    let taken: BTreeSet<usize> = join_all(orders)
-        .await
-        .into_iter()
-        .map(|key| number(&key.unwrap()))
-        .collect();
+    let taken: BTreeSet<usize> = join_all(orders).await.into_iter().map(|key| number(&key.unwrap())).collect();
     assert_eq!(taken.len(), 100, "a key was handed out twice");
     until_idle(&pool).await;
-    assert_eq!(
-        factory.made.load(Ordering::SeqCst),
-        106,
-        "100 taken and two of each size ahead"
-    );
-    assert_eq!(
-        [Rsa2048, Rsa3072, Rsa4096].map(|size| pool.ready(size)),
-        [2; 3]
-    );
+    assert_eq!(factory.made.load(Ordering::SeqCst), 106, "100 taken and two of each size ahead");
+    assert_eq!([Rsa2048, Rsa3072, Rsa4096].map(|size| pool.ready(size)), [2; 3]);
     assert!(factory.most_active.load(Ordering::SeqCst) <= 3);
 }
 
 #[tokio::test]
 async fn whoever_waits_comes_before_what_is_made_ahead_in_the_order_of_asking() {
     let (pool, factory, hand) = pool(1);
-    let (mut first, mut second, mut third) = (
-        pin!(pool.take(Rsa2048)),
-        pin!(pool.take(Rsa4096)),
-        pin!(pool.take(Rsa2048)),
-    );
+    let (mut first, mut second, mut third) =
+        (pin!(pool.take(Rsa2048)), pin!(pool.take(Rsa4096)), pin!(pool.take(Rsa2048)));
     assert!(poll!(&mut first).is_pending());
     assert!(poll!(&mut second).is_pending());
     assert!(poll!(&mut third).is_pending());
@@ -172,11 +143,7 @@ async fn a_dropped_wait_leaves_its_key_to_the_shelf() {
     }
     allow(&hand, 10);
     until_idle(&pool).await;
-    assert_eq!(
-        (pool.ready(Rsa2048), factory.made.load(Ordering::SeqCst)),
-        (2, 2),
-        "the first key is one of the two"
-    );
+    assert_eq!((pool.ready(Rsa2048), factory.made.load(Ordering::SeqCst)), (2, 2), "the first key is one of the two");
 }
 
 #[tokio::test]
@@ -187,18 +154,12 @@ async fn a_wait_dropped_after_its_key_was_sent_gives_it_back() {
         assert!(poll!(&mut waiting).is_pending());
         allow(&hand, 10);
         until_idle(&pool).await;
-        assert_eq!(
-            (pool.ready(Rsa2048), factory.made.load(Ordering::SeqCst)),
-            (2, 3)
-        );
+        assert_eq!((pool.ready(Rsa2048), factory.made.load(Ordering::SeqCst)), (2, 3));
     }
     assert_eq!(pool.ready(Rsa2048), 3);
     // All three go to those who ask next, the oldest first.
-    let keys: BTreeSet<usize> = join_all((0..3).map(|_| pool.take(Rsa2048)))
-        .await
-        .into_iter()
-        .map(|key| number(&key.unwrap()))
-        .collect();
+    let keys: BTreeSet<usize> =
+        join_all((0..3).map(|_| pool.take(Rsa2048))).await.into_iter().map(|key| number(&key.unwrap())).collect();
     assert_eq!(keys, BTreeSet::from([0, 1, 2]));
 }
 
@@ -279,9 +240,6 @@ async fn real_keys_are_made_and_all_differ() {
     let pool = KeyPool::new(8);
     let keys = join_all((0..3).map(|_| pool.take(Rsa2048))).await;
     until("two lie ready", || pool.ready(Rsa2048) == 2).await;
-    let different: BTreeSet<Vec<u8>> = keys
-        .into_iter()
-        .map(|key| key.unwrap().pkcs8.to_vec())
-        .collect();
+    let different: BTreeSet<Vec<u8>> = keys.into_iter().map(|key| key.unwrap().pkcs8.to_vec()).collect();
     assert_eq!(different.len(), 3);
 }

@@ -9,34 +9,18 @@ fn line<'a>(page: &'a str, start: &str) -> Option<&'a str> {
 fn has(metrics: &Metrics, expected: &[&str]) {
     let page = metrics.encode();
     for wanted in expected {
-        assert!(
-            page.lines().any(|line| line == *wanted),
-            "{wanted} is missing in\n{page}"
-        );
+        assert!(page.lines().any(|line| line == *wanted), "{wanted} is missing in\n{page}");
     }
 }
 
 #[test]
 fn every_family_is_there_under_its_name() {
     let metrics = Metrics::new();
-    metrics.reconciled(
-        Kind::User,
-        ReconcileResult::Settled,
-        Duration::from_millis(30),
-    );
-    metrics.reconciled(
-        Kind::User,
-        ReconcileResult::Settled,
-        Duration::from_millis(30),
-    );
+    metrics.reconciled(Kind::User, ReconcileResult::Settled, Duration::from_millis(30));
+    metrics.reconciled(Kind::User, ReconcileResult::Settled, Duration::from_millis(30));
     metrics.became_ready(Kind::Token, Duration::from_secs(2));
     metrics.platform_request("acme/edge", "create_user", "ok", Duration::from_millis(7));
-    metrics.platform_request(
-        "acme/edge",
-        "create_user",
-        "timed_out",
-        Duration::from_secs(5),
-    );
+    metrics.platform_request("acme/edge", "create_user", "timed_out", Duration::from_secs(5));
     metrics.platform_up("acme/edge", true);
     metrics.secret_write(SecretWrite::Conflict);
     metrics.key_pool_size(2);
@@ -73,27 +57,16 @@ fn known_series_start_at_zero() {
         ],
     );
     let page = metrics.encode();
-    assert_eq!(
-        page.lines()
-            .filter(|line| line.starts_with("org_operator_reconcile_total{"))
-            .count(),
-        16
-    );
+    assert_eq!(page.lines().filter(|line| line.starts_with("org_operator_reconcile_total{")).count(), 16);
 }
 
 #[test]
 fn a_platform_goes_down_and_up_and_away() {
     let metrics = Metrics::new();
     metrics.platform_up("acme/edge", false);
-    has(
-        &metrics,
-        &[r#"org_operator_platform_up{platform="acme/edge"} 0"#],
-    );
+    has(&metrics, &[r#"org_operator_platform_up{platform="acme/edge"} 0"#]);
     metrics.platform_up("acme/edge", true);
-    has(
-        &metrics,
-        &[r#"org_operator_platform_up{platform="acme/edge"} 1"#],
-    );
+    has(&metrics, &[r#"org_operator_platform_up{platform="acme/edge"} 1"#]);
     metrics.platform_gone("acme/edge");
     assert_eq!(line(&metrics.encode(), "org_operator_platform_up{"), None);
 }
@@ -102,8 +75,5 @@ fn a_platform_goes_down_and_up_and_away() {
 fn names_that_need_escaping_stay_one_label() {
     let metrics = Metrics::new();
     metrics.platform_up("a\"b\\c\nd/x", true);
-    has(
-        &metrics,
-        &[r#"org_operator_platform_up{platform="a\"b\\c\nd/x"} 1"#],
-    );
+    has(&metrics, &[r#"org_operator_platform_up{platform="a\"b\\c\nd/x"} 1"#]);
 }

@@ -60,10 +60,7 @@ impl ControlPlane {
     ///
     /// Waits for the log to catch up first: what was answered before the call is in it. The plane's own programs are
     /// there with their writes alone, everybody else with all requests.
-    pub fn audit_events(
-        &self,
-        filter: impl Fn(&AuditEvent) -> bool,
-    ) -> Result<Vec<AuditEvent>, Error> {
+    pub fn audit_events(&self, filter: impl Fn(&AuditEvent) -> bool) -> Result<Vec<AuditEvent>, Error> {
         self.catch_up()?;
         audit_events(self.audit_log(), filter)
     }
@@ -79,10 +76,7 @@ impl ControlPlane {
         while audit_events(self.audit_log(), |event| event.uri == uri)?.is_empty() {
             if Instant::now() > until {
                 let path = self.audit_log().to_owned();
-                return Err(Error::AuditLog {
-                    path,
-                    seconds: SHOWN_WITHIN.as_secs(),
-                });
+                return Err(Error::AuditLog { path, seconds: SHOWN_WITHIN.as_secs() });
             }
             thread::sleep(Duration::from_millis(20));
         }
@@ -91,14 +85,8 @@ impl ControlPlane {
 }
 
 /// The events of a log that `filter` lets through. A last line that is still being written is left out.
-pub fn audit_events(
-    log: &Path,
-    filter: impl Fn(&AuditEvent) -> bool,
-) -> Result<Vec<AuditEvent>, Error> {
-    let text = fs::read_to_string(log).map_err(|source| Error::File {
-        path: log.to_owned(),
-        source,
-    })?;
+pub fn audit_events(log: &Path, filter: impl Fn(&AuditEvent) -> bool) -> Result<Vec<AuditEvent>, Error> {
+    let text = fs::read_to_string(log).map_err(|source| Error::File { path: log.to_owned(), source })?;
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut events = Vec::new();
     for (index, line) in whole.lines().enumerate() {
@@ -155,18 +143,9 @@ struct Status {
 
 impl From<Line> for AuditEvent {
     fn from(line: Line) -> Self {
-        let query = line
-            .request_uri
-            .split_once('?')
-            .map_or("", |(_, query)| query);
+        let query = line.request_uri.split_once('?').map_or("", |(_, query)| query);
         let dry_run = query.split('&').any(|pair| pair.starts_with("dryRun="));
-        let Object {
-            api_group,
-            resource,
-            subresource,
-            namespace,
-            name,
-        } = line.object_ref;
+        let Object { api_group, resource, subresource, namespace, name } = line.object_ref;
         Self {
             verb: line.verb,
             user: line.user.username,
@@ -200,33 +179,15 @@ mod tests {
     #[test]
     fn an_event_has_what_a_count_needs() {
         let events = read(&format!("{PATCH}\n{GET}\n")).unwrap();
-        let [patch, get] = events.as_slice() else {
-            panic!("{events:?}")
-        };
+        let [patch, get] = events.as_slice() else { panic!("{events:?}") };
         assert_eq!(
-            (
-                patch.verb.as_str(),
-                patch.resource.as_str(),
-                patch.subresource.as_str()
-            ),
+            (patch.verb.as_str(), patch.resource.as_str(), patch.subresource.as_str()),
             ("patch", "tokens", "status")
         );
-        assert_eq!(
-            (patch.namespace.as_str(), patch.name.as_str(), patch.code),
-            ("a", "t", 409)
-        );
+        assert_eq!((patch.namespace.as_str(), patch.name.as_str(), patch.code), ("a", "t", 409));
         assert!(patch.dry_run && !patch.is_write() && !patch.succeeded());
-        assert_eq!(
-            (get.resource.as_str(), get.code, get.dry_run),
-            ("", 0, false)
-        );
-        assert!(
-            AuditEvent {
-                dry_run: false,
-                ..patch.clone()
-            }
-            .is_write()
-        );
+        assert_eq!((get.resource.as_str(), get.code, get.dry_run), ("", 0, false));
+        assert!(AuditEvent { dry_run: false, ..patch.clone() }.is_write());
         assert!(!get.is_write());
     }
 

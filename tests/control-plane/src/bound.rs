@@ -18,15 +18,8 @@ impl ControlPlane {
     ///
     /// `configure` adds arguments, environment and redirections. The child's process id is the program's own. It is in a
     /// process group of its own; otherwise it is an ordinary [`Child`], to be killed and waited for by the caller.
-    pub fn spawn(
-        &self,
-        program: &Path,
-        configure: impl FnOnce(&mut Command),
-    ) -> Result<Child, Error> {
-        let failed = |source| Error::Program {
-            program: program.to_owned(),
-            source,
-        };
+    pub fn spawn(&self, program: &Path, configure: impl FnOnce(&mut Command)) -> Result<Child, Error> {
+        let failed = |source| Error::Program { program: program.to_owned(), source };
         let absolute = std::path::absolute(program).map_err(failed)?;
         let mut command = child::command_by(self.supervisor_program(), &absolute);
         configure(&mut command);

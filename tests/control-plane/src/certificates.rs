@@ -3,20 +3,13 @@
 //! They live as long as the plane, so they keep the library's wide validity: a test machine's clock may be wrong.
 
 use rcgen::{
-    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair, KeyUsagePurpose,
 };
 
 /// The names by which the API server is called: loopback from outside, `kubernetes` and the first service address
 /// from inside.
-const SERVER_NAMES: [&str; 6] = [
-    "127.0.0.1",
-    "localhost",
-    "10.0.0.1",
-    "kubernetes",
-    "kubernetes.default",
-    "kubernetes.default.svc",
-];
+const SERVER_NAMES: [&str; 6] =
+    ["127.0.0.1", "localhost", "10.0.0.1", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 
 /// A certificate and its private key, both PEM.
 pub(crate) struct Identity {
@@ -47,21 +40,14 @@ impl Certificates {
     pub(crate) fn generate() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut authority = CertificateParams::new([])?;
-        authority
-            .distinguished_name
-            .push(DnType::CommonName, "control-plane");
+        authority.distinguished_name.push(DnType::CommonName, "control-plane");
         authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![
-            KeyUsagePurpose::KeyCertSign,
-            KeyUsagePurpose::DigitalSignature,
-        ];
+        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
         let certificate = authority.self_signed(&key)?.pem();
         let issuer = Issuer::new(authority, key);
 
         let mut server = CertificateParams::new(SERVER_NAMES.map(str::to_owned))?;
-        server
-            .distinguished_name
-            .push(DnType::CommonName, "kube-apiserver");
+        server.distinguished_name.push(DnType::CommonName, "kube-apiserver");
         server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let token_key = KeyPair::generate()?;
         Ok(Self {
@@ -80,23 +66,15 @@ fn client(user: &str, group: Option<&str>) -> Result<CertificateParams, rcgen::E
     let mut params = CertificateParams::new([])?;
     params.distinguished_name.push(DnType::CommonName, user);
     if let Some(group) = group {
-        params
-            .distinguished_name
-            .push(DnType::OrganizationName, group);
+        params.distinguished_name.push(DnType::OrganizationName, group);
     }
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     Ok(params)
 }
 
-fn sign(
-    mut params: CertificateParams,
-    issuer: &Issuer<'_, KeyPair>,
-) -> Result<Identity, rcgen::Error> {
+fn sign(mut params: CertificateParams, issuer: &Issuer<'_, KeyPair>) -> Result<Identity, rcgen::Error> {
     let key = KeyPair::generate()?;
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     let certificate = params.signed_by(&key, issuer)?.pem();
-    Ok(Identity {
-        certificate,
-        key: key.serialize_pem(),
-    })
+    Ok(Identity { certificate, key: key.serialize_pem() })
 }

@@ -35,12 +35,7 @@ pub(crate) fn command(program: &Path) -> Command {
 /// The same by the `control-plane` program at `own`, for processes that are none themselves.
 pub(crate) fn command_by(own: &Path, program: &Path) -> Command {
     let mut command = Command::new(own);
-    command
-        .args(["child", "--parent"])
-        .arg(std::process::id().to_string())
-        .arg("--")
-        .arg(program)
-        .process_group(0);
+    command.args(["child", "--parent"]).arg(std::process::id().to_string()).arg("--").arg(program).process_group(0);
     command
 }
 
@@ -69,18 +64,10 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts `command` (made by [`command`]) with its output going to `log`.
-    pub(crate) fn start(
-        name: &'static str,
-        mut command: Command,
-        log: PathBuf,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(name: &'static str, mut command: Command, log: PathBuf) -> io::Result<Self> {
         let output = File::create(&log)?;
         let errors = output.try_clone()?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(output)
-            .stderr(errors)
-            .spawn()?;
+        let child = command.stdin(Stdio::null()).stdout(output).stderr(errors).spawn()?;
         Ok(Self { name, child, log })
     }
 
@@ -106,9 +93,7 @@ impl Program {
 
     /// The end of its log.
     pub(crate) fn log_tail(&self) -> String {
-        tail(&self.log).unwrap_or_else(|error| {
-            format!("(its log {} cannot be read: {error})", self.log.display())
-        })
+        tail(&self.log).unwrap_or_else(|error| format!("(its log {} cannot be read: {error})", self.log.display()))
     }
 
     /// Asks it to end and gives it `patience` to do so; what drops it afterwards kills what is left.

@@ -51,10 +51,7 @@ pub fn run() -> ExitCode {
         Subcommands::Demo(demo) => demo.run().map_err(Into::into),
         Subcommands::Child { parent, program } => {
             let error = child::become_program(parent, &program);
-            let name = program
-                .first()
-                .map(|name| name.to_string_lossy().into_owned())
-                .unwrap_or_default();
+            let name = program.first().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             Err(format!("{name} cannot be run: {error}").into())
         }
     };
@@ -70,12 +67,7 @@ pub fn run() -> ExitCode {
 fn obtain() -> Result<(), Box<dyn Error>> {
     let programs = supervisor::obtain(&Interrupt::on_signals()?)?;
     let mut output = io::stdout().lock();
-    for path in [
-        &programs.etcd,
-        &programs.kube_apiserver,
-        &programs.kube_controller_manager,
-        &programs.kubectl,
-    ] {
+    for path in [&programs.etcd, &programs.kube_apiserver, &programs.kube_controller_manager, &programs.kubectl] {
         writeln!(output, "{}", path.display())?;
     }
     Ok(())

@@ -64,16 +64,10 @@ impl Files {
             controller_manager: dir.join("kube-controller-manager.kubeconfig"),
         };
         write(&files.authority, &files.certificates.authority)?;
-        write(
-            &files.server_certificate,
-            &files.certificates.server.certificate,
-        )?;
+        write(&files.server_certificate, &files.certificates.server.certificate)?;
         write(&files.server_key, &files.certificates.server.key)?;
         write(&files.token_key, &files.certificates.token_key)?;
-        write(
-            &files.token_public_key,
-            &files.certificates.token_public_key,
-        )?;
+        write(&files.token_public_key, &files.certificates.token_public_key)?;
         write(&files.audit_policy, include_str!("audit-policy.yaml"))?;
         // Its readers may come before the first event.
         write(&files.audit_log, "")?;
@@ -84,25 +78,17 @@ impl Files {
     pub(crate) fn write_kubeconfigs(&self, port: u16) -> Result<(), FilesError> {
         let server = format!("https://127.0.0.1:{port}");
         let certificates = &self.certificates;
-        for (path, identity) in [
-            (&self.admin, &certificates.admin),
-            (&self.controller_manager, &certificates.controller_manager),
-        ] {
+        for (path, identity) in
+            [(&self.admin, &certificates.admin), (&self.controller_manager, &certificates.controller_manager)]
+        {
             let Identity { certificate, key } = identity;
             let credential = Credential::Certificate { certificate, key };
-            write(
-                path,
-                &kubeconfig::document(&server, &certificates.authority, credential, "default")
-                    .to_string(),
-            )?;
+            write(path, &kubeconfig::document(&server, &certificates.authority, credential, "default").to_string())?;
         }
         Ok(())
     }
 }
 
 fn write(path: &Path, text: &str) -> Result<(), FilesError> {
-    kubeconfig::write_private(path, text).map_err(|source| FilesError::File {
-        path: path.to_owned(),
-        source,
-    })
+    kubeconfig::write_private(path, text).map_err(|source| FilesError::File { path: path.to_owned(), source })
 }

@@ -27,23 +27,17 @@ impl Interrupt {
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP, SIGCHLD])?;
         let (ring, bell) = channel();
         let requested = Arc::new(AtomicBool::new(false));
-        let interrupt = Self {
-            requested: Arc::clone(&requested),
-            ring: ring.clone(),
-            bell,
-        };
-        thread::Builder::new()
-            .name("signals".into())
-            .spawn(move || {
-                for signal in signals.forever() {
-                    if signal != SIGCHLD {
-                        requested.store(true, Ordering::SeqCst);
-                    }
-                    if ring.send(()).is_err() {
-                        return;
-                    }
+        let interrupt = Self { requested: Arc::clone(&requested), ring: ring.clone(), bell };
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in signals.forever() {
+                if signal != SIGCHLD {
+                    requested.store(true, Ordering::SeqCst);
                 }
-            })?;
+                if ring.send(()).is_err() {
+                    return;
+                }
+            }
+        })?;
         Ok(interrupt)
     }
 

@@ -24,12 +24,7 @@ pub(crate) enum Credential<'a> {
 }
 
 /// A kubeconfig with one context, `control-plane`.
-pub(crate) fn document(
-    server: &str,
-    authority: &str,
-    credential: Credential<'_>,
-    namespace: &str,
-) -> Value {
+pub(crate) fn document(server: &str, authority: &str, credential: Credential<'_>, namespace: &str) -> Value {
     let user = match credential {
         Credential::Certificate { certificate, key } => {
             json!({ "client-certificate-data": STANDARD.encode(certificate), "client-key-data": STANDARD.encode(key) })
@@ -52,11 +47,6 @@ pub(crate) fn document(
 
 /// Writes a file that only its owner may read, replacing one that is there.
 pub(crate) fn write_private(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())
 }

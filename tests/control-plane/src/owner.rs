@@ -20,9 +20,7 @@ const CARGO: &str = "CARGO";
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Cargo could not build the supervisor.
-    #[error(
-        "the program control-plane cannot be built: `cargo build --workspace --bin control-plane` failed: {0}"
-    )]
+    #[error("the program control-plane cannot be built: `cargo build --workspace --bin control-plane` failed: {0}")]
     Build(String),
     /// The supervisor could not be started.
     #[error("{} cannot be started", program.display())]
@@ -116,10 +114,7 @@ impl ControlPlane {
 
     /// Starts a plane under the given `control-plane` program.
     pub fn start_with(program: &Path) -> Result<Self, Error> {
-        let failed = |source| Error::Supervisor {
-            program: program.to_owned(),
-            source,
-        };
+        let failed = |source| Error::Supervisor { program: program.to_owned(), source };
         let mut supervisor = Command::new(program)
             .arg("up")
             // A Ctrl-C on the terminal is for its owner; it follows.
@@ -131,23 +126,14 @@ impl ControlPlane {
         let lifeline = supervisor.stdin.take();
         let mut line = String::new();
         if let Some(output) = supervisor.stdout.take() {
-            BufReader::new(output)
-                .read_line(&mut line)
-                .map_err(failed)?;
+            BufReader::new(output).read_line(&mut line).map_err(failed)?;
         }
         if let Ok(ready) = serde_json::from_str(&line) {
-            return Ok(Self {
-                program: program.to_owned(),
-                supervisor,
-                lifeline,
-                ready,
-            });
+            return Ok(Self { program: program.to_owned(), supervisor, lifeline, ready });
         }
         drop(lifeline);
         let status = supervisor.wait().map_err(failed)?;
-        Err(Error::NotStarted {
-            status: child::describe(status),
-        })
+        Err(Error::NotStarted { status: child::describe(status) })
     }
 
     /// A kubeconfig of a member of `system:masters`.
@@ -197,11 +183,7 @@ impl ControlPlane {
     pub fn kubectl_as(&self, kubeconfig: &Path) -> Command {
         let mut command = Command::new(self.kubectl_path());
         // What it caches belongs to this plane, not to the user's home.
-        command
-            .arg("--kubeconfig")
-            .arg(kubeconfig)
-            .arg("--cache-dir")
-            .arg(self.dir().join("kubectl-cache"));
+        command.arg("--kubeconfig").arg(kubeconfig).arg("--cache-dir").arg(self.dir().join("kubectl-cache"));
         command
     }
 
@@ -221,10 +203,7 @@ impl ControlPlane {
         A: Into<OsString>,
     {
         let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-        let failed = |source| Error::Kubectl {
-            program: self.kubectl_path().to_owned(),
-            source,
-        };
+        let failed = |source| Error::Kubectl { program: self.kubectl_path().to_owned(), source };
         let mut kubectl = self
             .kubectl()
             .args(&arguments)
@@ -244,30 +223,15 @@ impl ControlPlane {
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
-        let words: Vec<_> = arguments
-            .iter()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
+        let words: Vec<_> = arguments.iter().map(|argument| argument.to_string_lossy()).collect();
         let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-        Err(Error::Refused {
-            arguments: words.join(" "),
-            message,
-        })
+        Err(Error::Refused { arguments: words.join(" "), message })
     }
 
     /// Applies objects, server-side. Several go into a `List`.
     pub fn apply(&self, object: &Value) -> Result<(), Error> {
-        self.run_with(
-            [
-                "apply",
-                "--server-side",
-                "--field-manager=control-plane",
-                "-f",
-                "-",
-            ],
-            &object.to_string(),
-        )
-        .map(drop)
+        self.run_with(["apply", "--server-side", "--field-manager=control-plane", "-f", "-"], &object.to_string())
+            .map(drop)
     }
 
     /// Makes a namespace whose name begins with `prefix`, and returns the name.
@@ -275,16 +239,12 @@ impl ControlPlane {
         let namespace = serde_json::json!({
             "apiVersion": "v1", "kind": "Namespace", "metadata": { "generateName": format!("{prefix}-") },
         });
-        self.run_with(
-            ["create", "-f", "-", "-o", "jsonpath={.metadata.name}"],
-            &namespace.to_string(),
-        )
+        self.run_with(["create", "-f", "-", "-o", "jsonpath={.metadata.name}"], &namespace.to_string())
     }
 
     /// Begins to delete a namespace. It takes five seconds, which nobody has to wait for.
     pub fn delete_namespace(&self, namespace: &str) -> Result<(), Error> {
-        self.run(["delete", "namespace", namespace, "--wait=false"])
-            .map(drop)
+        self.run(["delete", "namespace", namespace, "--wait=false"]).map(drop)
     }
 }
 
@@ -321,15 +281,9 @@ fn build_supervisor() -> Result<PathBuf, String> {
     if !output.status.success() {
         return Err(child::describe(output.status));
     }
-    let artifacts = output
-        .stdout
-        .split(|byte| *byte == b'\n')
-        .filter_map(|line| serde_json::from_slice(line).ok());
+    let artifacts = output.stdout.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice(line).ok());
     let mut programs = artifacts.filter_map(|artifact: Value| {
-        (artifact["target"]["name"] == "control-plane")
-            .then(|| artifact["executable"].as_str().map(PathBuf::from))?
+        (artifact["target"]["name"] == "control-plane").then(|| artifact["executable"].as_str().map(PathBuf::from))?
     });
-    programs
-        .next()
-        .ok_or_else(|| "it names no such program".to_owned())
+    programs.next().ok_or_else(|| "it names no such program".to_owned())
 }

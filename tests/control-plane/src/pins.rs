@@ -14,19 +14,14 @@ pub(crate) struct Pins {
 impl Pins {
     /// The pins that this program was compiled with.
     pub(crate) fn embedded() -> Self {
-        Self {
-            go_mod: include_str!("../programs/go.mod"),
-            go_sum: include_str!("../programs/go.sum"),
-        }
+        Self { go_mod: include_str!("../programs/go.mod"), go_sum: include_str!("../programs/go.sum") }
     }
 
     /// The version of Kubernetes, such as `v1.37.2`.
     pub(crate) fn kubernetes_version(&self) -> &'static str {
         let version = |line: &'static str| {
             let mut words = line.split_whitespace();
-            (words.next() == Some("k8s.io/kubernetes"))
-                .then(|| words.next())
-                .flatten()
+            (words.next() == Some("k8s.io/kubernetes")).then(|| words.next()).flatten()
         };
         self.go_mod.lines().find_map(version).unwrap_or("v0.0.0")
     }
@@ -70,10 +65,7 @@ mod tests {
 
     #[test]
     fn the_version_comes_from_the_pins() {
-        let pins = Pins {
-            go_mod: "module m\n\nrequire (\n\tk8s.io/kubernetes v1.40.3\n)\n",
-            go_sum: "",
-        };
+        let pins = Pins { go_mod: "module m\n\nrequire (\n\tk8s.io/kubernetes v1.40.3\n)\n", go_sum: "" };
         assert_eq!(pins.kubernetes_version(), "v1.40.3");
         let [.., linker] = pins.flags();
         assert!(linker.ends_with(
@@ -83,14 +75,8 @@ mod tests {
 
     #[test]
     fn other_pins_have_another_key() {
-        let pins = Pins {
-            go_mod: "k8s.io/kubernetes v1.40.3",
-            go_sum: "a",
-        };
-        let other = Pins {
-            go_mod: "k8s.io/kubernetes v1.40.3",
-            go_sum: "b",
-        };
+        let pins = Pins { go_mod: "k8s.io/kubernetes v1.40.3", go_sum: "a" };
+        let other = Pins { go_mod: "k8s.io/kubernetes v1.40.3", go_sum: "b" };
         assert_eq!(pins.key().len(), 16);
         assert_eq!(pins.key(), pins.clone().key());
         assert_ne!(pins.key(), other.key());

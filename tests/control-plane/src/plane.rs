@@ -87,11 +87,7 @@ impl Plane {
     /// Starts the programs in `dir`, an empty directory that only we can read, and waits until they answer.
     ///
     /// Must run on the main thread: see [`child`].
-    pub(crate) fn start(
-        programs: &Programs,
-        dir: &Path,
-        interrupt: &Interrupt,
-    ) -> Result<Self, StartError> {
+    pub(crate) fn start(programs: &Programs, dir: &Path, interrupt: &Interrupt) -> Result<Self, StartError> {
         let files = Files::write(dir)?;
         let mut start = Start {
             dir,
@@ -138,11 +134,7 @@ impl Running {
                 Ok(Some(status)) => child::describe(status),
                 Err(error) => error.to_string(),
             };
-            return Err(StartError::Ended {
-                name: program.name(),
-                status,
-                log: program.log_tail(),
-            });
+            return Err(StartError::Ended { name: program.name(), status, log: program.log_tail() });
         }
         Ok(())
     }
@@ -171,21 +163,11 @@ impl Start<'_> {
     fn etcd(&mut self) -> Result<(), StartError> {
         let mut command = child::command(&self.programs.etcd);
         command
-            .args([
-                "--name=control-plane",
-                "--data-dir=etcd",
-                "--log-level=warn",
-            ])
+            .args(["--name=control-plane", "--data-dir=etcd", "--log-level=warn"])
             // The data is thrown away with the plane.
             .arg("--unsafe-no-fsync")
-            .args([
-                "--listen-client-urls=unix://etcd.sock",
-                "--advertise-client-urls=unix://etcd.sock",
-            ])
-            .args([
-                "--listen-peer-urls=unix://peer.sock",
-                "--initial-advertise-peer-urls=unix://peer.sock",
-            ])
+            .args(["--listen-client-urls=unix://etcd.sock", "--advertise-client-urls=unix://etcd.sock"])
+            .args(["--listen-peer-urls=unix://peer.sock", "--initial-advertise-peer-urls=unix://peer.sock"])
             .arg("--initial-cluster=control-plane=unix://peer.sock");
         self.start("etcd", command, &self.programs.etcd)
     }
@@ -195,11 +177,9 @@ impl Start<'_> {
         loop {
             self.apiserver_on(free_port().map_err(StartError::Port)?)?;
             match self.wait_for("kube-apiserver", &["get", "--raw", "/readyz"]) {
-                Err(StartError::Ended {
-                    name: "kube-apiserver",
-                    log,
-                    ..
-                }) if attempt < PORTS && log.contains("address already in use") => {
+                Err(StartError::Ended { name: "kube-apiserver", log, .. })
+                    if attempt < PORTS && log.contains("address already in use") =>
+                {
                     self.running.0.pop();
                     attempt += 1;
                 }
@@ -213,11 +193,7 @@ impl Start<'_> {
         let files = self.files;
         let mut command = child::command(&self.programs.kube_apiserver);
         command
-            .args([
-                "--etcd-servers=unix://etcd.sock",
-                "--bind-address=127.0.0.1",
-                "--advertise-address=127.0.0.1",
-            ])
+            .args(["--etcd-servers=unix://etcd.sock", "--bind-address=127.0.0.1", "--advertise-address=127.0.0.1"])
             .arg(format!("--secure-port={port}"))
             // There are no endpoints to reconcile, and loopback is refused as one.
             .arg("--endpoint-reconciler-type=none")
@@ -225,10 +201,7 @@ impl Start<'_> {
             .arg(option("tls-cert-file", &files.server_certificate))
             .arg(option("tls-private-key-file", &files.server_key))
             .arg(option("client-ca-file", &files.authority))
-            .args([
-                "--service-account-issuer=https://kubernetes.default.svc",
-                "--authorization-mode=RBAC",
-            ])
+            .args(["--service-account-issuer=https://kubernetes.default.svc", "--authorization-mode=RBAC"])
             .arg(option("service-account-key-file", &files.token_public_key))
             .arg(option("service-account-signing-key-file", &files.token_key))
             .arg(format!("--service-cluster-ip-range={SERVICES}"))
@@ -247,38 +220,18 @@ impl Start<'_> {
             .arg(option("service-account-private-key-file", &files.token_key))
             .arg(option("root-ca-file", &files.authority))
             // Alone, and nobody asks for its metrics.
-            .args([
-                "--leader-elect=false",
-                "--secure-port=0",
-                "--use-service-account-credentials",
-            ])
+            .args(["--leader-elect=false", "--secure-port=0", "--use-service-account-credentials"])
             // By default it collects 20 objects a second; so it is 270.
             .args(["--kube-api-qps=2000", "--kube-api-burst=4000"]);
-        self.start(
-            "kube-controller-manager",
-            command,
-            &self.programs.kube_controller_manager,
-        )?;
+        self.start("kube-controller-manager", command, &self.programs.kube_controller_manager)?;
         // It makes this account in every namespace, so its controllers are at work when the account is there.
-        self.wait_for(
-            "kube-controller-manager",
-            &["get", "serviceaccount", "default", "--namespace=default"],
-        )
+        self.wait_for("kube-controller-manager", &["get", "serviceaccount", "default", "--namespace=default"])
     }
 
-    fn start(
-        &mut self,
-        name: &'static str,
-        mut command: Command,
-        file: &Path,
-    ) -> Result<(), StartError> {
+    fn start(&mut self, name: &'static str, mut command: Command, file: &Path) -> Result<(), StartError> {
         command.current_dir(self.dir);
-        let program = Program::start(name, command, self.dir.join(format!("{name}.log"))).map_err(
-            |source| StartError::Spawn {
-                program: file.to_owned(),
-                source,
-            },
-        )?;
+        let program = Program::start(name, command, self.dir.join(format!("{name}.log")))
+            .map_err(|source| StartError::Spawn { program: file.to_owned(), source })?;
         self.running.0.push(program);
         Ok(())
     }
@@ -301,20 +254,12 @@ impl Start<'_> {
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .status()
-                .map_err(|source| StartError::Spawn {
-                    program: kubectl.clone(),
-                    source,
-                })?;
+                .map_err(|source| StartError::Spawn { program: kubectl.clone(), source })?;
             if answered.success() {
                 return Ok(());
             }
             if Instant::now() > self.until {
-                let log = self
-                    .running
-                    .0
-                    .last()
-                    .map(Program::log_tail)
-                    .unwrap_or_default();
+                let log = self.running.0.last().map(Program::log_tail).unwrap_or_default();
                 return Err(StartError::NotReady { name, log });
             }
             self.interrupt.wait(LOOK);

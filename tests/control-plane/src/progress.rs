@@ -32,13 +32,7 @@ impl Step {
         if bar.is_none() {
             say(&title);
         }
-        Self {
-            title,
-            total,
-            started: now,
-            last_line: now,
-            bar,
-        }
+        Self { title, total, started: now, last_line: now, bar }
     }
 
     /// Shows how far it is: `done` parts, and a word on the current one.
@@ -50,13 +44,7 @@ impl Step {
             }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                say(&line(
-                    &self.title,
-                    self.total,
-                    done,
-                    detail,
-                    self.started.elapsed(),
-                ));
+                say(&line(&self.title, self.total, done, detail, self.started.elapsed()));
             }
             None => {}
         }
@@ -75,11 +63,7 @@ impl Step {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        say(&format!(
-            "{}: {result} ({} s)",
-            self.title,
-            self.started.elapsed().as_secs()
-        ));
+        say(&format!("{}: {result} ({} s)", self.title, self.started.elapsed().as_secs()));
     }
 }
 
@@ -93,14 +77,8 @@ impl Drop for Step {
 
 fn bar(title: &str, total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
-        Some(total) => (
-            ProgressBar::new(total),
-            "{prefix} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}",
-        ),
-        None => (
-            ProgressBar::new_spinner(),
-            "{prefix} {spinner} {elapsed} {wide_msg}",
-        ),
+        Some(total) => (ProgressBar::new(total), "{prefix} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}"),
+        None => (ProgressBar::new_spinner(), "{prefix} {spinner} {elapsed} {wide_msg}"),
     };
     // A template that does not parse costs the looks, not the build.
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -125,17 +103,8 @@ mod tests {
 
     #[test]
     fn a_line_says_how_far_it_is() {
-        let known = line(
-            "kube-apiserver (2 of 4)",
-            Some(900),
-            12,
-            "packages compiled",
-            Duration::from_secs(31),
-        );
-        assert_eq!(
-            known,
-            "kube-apiserver (2 of 4): 12 of 900 packages compiled (31 s)"
-        );
+        let known = line("kube-apiserver (2 of 4)", Some(900), 12, "packages compiled", Duration::from_secs(31));
+        assert_eq!(known, "kube-apiserver (2 of 4): 12 of 900 packages compiled (31 s)");
         let unknown = line("modules", None, 3, "downloaded", Duration::from_millis(900));
         assert_eq!(unknown, "modules: 3 downloaded (0 s)");
     }

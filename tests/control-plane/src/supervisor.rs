@@ -8,6 +8,7 @@ use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::thread;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -22,6 +23,10 @@ const PREFIX: &str = "control-plane-";
 const LOCK: &str = "supervisor.lock";
 /// The programs ring when they end, so this is only how long a lost ring would go unnoticed.
 const LOOK: Duration = Duration::from_secs(30);
+
+/// How often, and with what pause, a directory in use is tried to be removed.
+const REMOVALS: usize = 50;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Why a supervisor failed.
 #[derive(Debug, thiserror::Error)]
@@ -51,34 +56,20 @@ pub(crate) enum SupervisorError {
 /// Finds or builds the programs as the environment says.
 pub(crate) fn obtain(interrupt: &Interrupt) -> Result<Programs, ObtainError> {
     let variable = |name| std::env::var_os(name);
-    let (assets, cache, home) = (
-        variable(ASSETS),
-        variable("XDG_CACHE_HOME"),
-        variable("HOME"),
-    );
-    programs::obtain(
-        assets.as_deref(),
-        cache.as_deref(),
-        home.as_deref(),
-        interrupt,
-    )
+    let (assets, cache, home) = (variable(ASSETS), variable("XDG_CACHE_HOME"), variable("HOME"));
+    programs::obtain(assets.as_deref(), cache.as_deref(), home.as_deref(), interrupt)
 }
 
 /// Runs a plane until its owner goes or a signal asks to stop.
 pub(crate) fn up() -> Result<(), SupervisorError> {
     let interrupt = Interrupt::on_signals().map_err(SupervisorError::Listen)?;
-    interrupt
-        .on_end_of_stdin()
-        .map_err(SupervisorError::Listen)?;
+    interrupt.on_end_of_stdin().map_err(SupervisorError::Listen)?;
     let programs = obtain(&interrupt)?;
     let parent = std::env::temp_dir();
     sweep(&parent);
-    let directory = Directory::create(&parent)
-        .map_err(|source| SupervisorError::Directory { parent, source })?;
+    let directory = Directory::create(&parent).map_err(|source| SupervisorError::Directory { parent, source })?;
     let mut plane = Plane::start(&programs, directory.path(), &interrupt)?;
-    let line = serde_json::to_string(plane.ready())
-        .map_err(io::Error::from)
-        .map_err(SupervisorError::Output)?;
+    let line = serde_json::to_string(plane.ready()).map_err(io::Error::from).map_err(SupervisorError::Output)?;
     writeln!(io::stdout().lock(), "{line}").map_err(SupervisorError::Output)?;
     while !interrupt.wait(LOOK) {
         plane.check()?;
@@ -97,23 +88,32 @@ impl Directory {
     fn create(parent: &Path) -> io::Result<Self> {
         // There are keys in it: only its owner may look.
         let private = Permissions::from_mode(0o700);
-        let directory = tempfile::Builder::new()
-            .prefix(PREFIX)
-            .permissions(private)
-            .tempdir_in(parent)?;
+        let directory = tempfile::Builder::new().prefix(PREFIX).permissions(private).tempdir_in(parent)?;
         // Locked before it has its name, so that nobody sees it unlocked while we live.
         let making = directory.path().join(".supervisor.lock");
         let lock = File::create(&making)?;
         lock.lock()?;
         fs::rename(&making, directory.path().join(LOCK))?;
-        Ok(Self {
-            directory,
-            _lock: lock,
-        })
+        Ok(Self { directory, _lock: lock })
     }
 
     fn path(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        // Programs that die with the owner may write until the kernel comes to them, and a directory that has just got
+        // another file cannot be removed.
+        for _ in 0..REMOVALS {
+            match fs::remove_dir_all(self.path()) {
+                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => {
+                    thread::sleep(PAUSE);
+                }
+                _ => return,
+            }
+        }
     }
 }
 

@@ -67,13 +67,8 @@ pub(crate) fn build(
     directory: &Path,
     interrupt: &Interrupt,
 ) -> Result<(), BuildError> {
-    let missing = || -> Vec<Source> {
-        sources
-            .iter()
-            .copied()
-            .filter(|source| !directory.join(source.name).is_file())
-            .collect()
-    };
+    let missing =
+        || -> Vec<Source> { sources.iter().copied().filter(|source| !directory.join(source.name).is_file()).collect() };
     if missing().is_empty() {
         return Ok(());
     }
@@ -127,36 +122,23 @@ fn build_one(
         }
     })?;
     let total = packages.lines().count();
-    step.end(&format!(
-        "{downloads} downloaded, {total} packages to compile at most"
-    ));
+    step.end(&format!("{downloads} downloaded, {total} packages to compile at most"));
 
     let mut step = Step::begin(format!("{title}, compiling"), u64::try_from(total).ok());
     let mut compile = go("build", modules);
-    compile
-        .arg("-v")
-        .args(pins.flags())
-        .arg("-o")
-        .arg(output)
-        .arg(source.package);
+    compile.arg("-v").args(pins.flags()).arg("-o").arg(output).arg(source.package);
     let mut compiled: usize = 0;
     run(compile, "build", source.name, interrupt, &mut |line| {
         if !line.is_empty() && !line.contains(char::is_whitespace) {
             compiled += 1;
         }
         // The package of the program itself comes last, then the linker has the word.
-        let what = if line == source.package {
-            "packages compiled; linking"
-        } else {
-            "packages compiled"
-        };
+        let what = if line == source.package { "packages compiled; linking" } else { "packages compiled" };
         if !line.is_empty() || compiled > 0 {
             step.at(u64::try_from(compiled).unwrap_or(u64::MAX), what);
         }
     })?;
-    step.end(&format!(
-        "done, {compiled} packages compiled, the others came from Go's cache"
-    ));
+    step.end(&format!("done, {compiled} packages compiled, the others came from Go's cache"));
     Ok(())
 }
 
@@ -178,11 +160,7 @@ fn go(subcommand: &str, modules: &Path) -> Command {
 
 /// Fails, with what to do, where there is no Go.
 fn require_go() -> Result<(), BuildError> {
-    let version = Command::new("go")
-        .arg("version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let version = Command::new("go").arg("version").stdout(Stdio::null()).stderr(Stdio::null()).status();
     match version {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Err(BuildError::NoGo),
@@ -199,12 +177,8 @@ fn run(
     interrupt: &Interrupt,
     watch: &mut dyn FnMut(&str),
 ) -> Result<String, BuildError> {
-    let mut go = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(BuildError::Go)?;
+    let mut go =
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().map_err(BuildError::Go)?;
     let output = go.stdout.take().map(|mut output| {
         thread::spawn(move || {
             let mut text = String::new();
@@ -215,10 +189,7 @@ fn run(
     let mut tail: Vec<String> = Vec::new();
     let mut take = |tail: &mut Vec<String>, patience: Duration| {
         watch("");
-        while let Some(line) = errors
-            .as_ref()
-            .and_then(|lines| lines.recv_timeout(patience).ok())
-        {
+        while let Some(line) = errors.as_ref().and_then(|lines| lines.recv_timeout(patience).ok()) {
             watch(&line);
             tail.push(line);
             if tail.len() > TAIL_LINES {
@@ -236,23 +207,14 @@ fn run(
             break status;
         }
     };
-    let output = output
-        .and_then(|reader| reader.join().ok())
-        .transpose()
-        .map_err(BuildError::Go)?
-        .unwrap_or_default();
+    let output = output.and_then(|reader| reader.join().ok()).transpose().map_err(BuildError::Go)?.unwrap_or_default();
     // The last lines may still be on their way.
     take(&mut tail, LOOK);
     if status.success() {
         Ok(output)
     } else {
         let status = child::describe(status);
-        Err(BuildError::Failed {
-            command: subcommand,
-            name,
-            status,
-            tail: tail.join("\n"),
-        })
+        Err(BuildError::Failed { command: subcommand, name, status, tail: tail.join("\n") })
     }
 }
 
@@ -277,17 +239,11 @@ fn lock(path: &Path, interrupt: &Interrupt) -> Result<File, BuildError> {
         match file.try_lock() {
             Ok(()) => return Ok(file),
             Err(TryLockError::Error(source)) => {
-                return Err(BuildError::Cache {
-                    path: path.to_owned(),
-                    source,
-                });
+                return Err(BuildError::Cache { path: path.to_owned(), source });
             }
             Err(TryLockError::WouldBlock) => waiting
                 .get_or_insert_with(|| {
-                    Step::begin(
-                        format!("waiting for another build to give up {}", path.display()),
-                        None,
-                    )
+                    Step::begin(format!("waiting for another build to give up {}", path.display()), None)
                 })
                 .at(0, "so far"),
         }
@@ -309,11 +265,7 @@ mod tests {
     #[test]
     fn what_is_built_already_needs_no_go() {
         let directory = tempfile::tempdir().unwrap();
-        let source = Source {
-            name: "etcd",
-            package: "example.com/etcd",
-            in_assets: true,
-        };
+        let source = Source { name: "etcd", package: "example.com/etcd", in_assets: true };
         fs::write(directory.path().join("etcd"), "").unwrap();
         let interrupt = Interrupt::on_signals().unwrap();
         build(&Pins::embedded(), &[source], directory.path(), &interrupt).unwrap();

@@ -1,10 +1,6 @@
 //! Whatever is killed, and however, no process and no file of a plane is left behind.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test says that it failed by panicking"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -26,25 +22,16 @@ const PLANE: [&str; 3] = ["etcd", "kube-apiserver", "kube-controller-manager"];
 /// Processes whose working directory or environment names a directory: those of the plane in it.
 fn processes_in(dir: &Path) -> Vec<String> {
     let in_dir = |pid: &Path| {
-        let starts =
-            |link: &str| fs::read_link(pid.join(link)).is_ok_and(|target| target.starts_with(dir));
+        let starts = |link: &str| fs::read_link(pid.join(link)).is_ok_and(|target| target.starts_with(dir));
         let names = |file: &str| {
             let needle = dir.as_os_str().as_encoded_bytes();
-            fs::read(pid.join(file))
-                .is_ok_and(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
+            fs::read(pid.join(file)).is_ok_and(|bytes| bytes.windows(needle.len()).any(|window| window == needle))
         };
         starts("cwd") || names("cmdline") || names("environ")
     };
-    let pids = fs::read_dir("/proc")
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let names = pids
-        .filter(|pid| in_dir(pid))
-        .filter_map(|pid| fs::read_to_string(pid.join("cmdline")).ok());
-    names
-        .map(|line| line.replace('\0', " "))
-        .filter(|line| !line.is_empty())
-        .collect()
+    let pids = fs::read_dir("/proc").unwrap().map(|entry| entry.unwrap().path());
+    let names = pids.filter(|pid| in_dir(pid)).filter_map(|pid| fs::read_to_string(pid.join("cmdline")).ok());
+    names.map(|line| line.replace('\0', " ")).filter(|line| !line.is_empty()).collect()
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {
@@ -58,11 +45,7 @@ fn until(what: &str, mut done: impl FnMut() -> bool) {
 fn assert_running(dir: &Path, names: &[&str]) {
     let processes = processes_in(dir);
     for name in names {
-        let runs = processes.iter().any(|line| {
-            line.split(' ')
-                .next()
-                .is_some_and(|program| program.ends_with(name))
-        });
+        let runs = processes.iter().any(|line| line.split(' ').next().is_some_and(|program| program.ends_with(name)));
         assert!(runs, "{name} is not among {processes:#?}");
     }
 }
@@ -73,13 +56,7 @@ fn assert_gone(dir: &Path) {
 
 /// Sends SIGKILL, or another signal, by `kill`, which every system has.
 fn kill(signal: &str, pid: u32) {
-    assert!(
-        Command::new("kill")
-            .args([signal, &pid.to_string()])
-            .status()
-            .unwrap()
-            .success()
-    );
+    assert!(Command::new("kill").args([signal, &pid.to_string()]).status().unwrap().success());
 }
 
 #[test]
@@ -107,27 +84,18 @@ fn a_signal_ends_the_supervisor_cleanly() {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(supervisor.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(supervisor.stdout.take().unwrap()).read_line(&mut line).unwrap();
         assert!(line.contains("kubeconfig"), "{line}");
         kill(signal, supervisor.id());
         assert!(supervisor.wait().unwrap().success(), "{signal}");
-        assert_eq!(
-            fs::read_dir(temporary.path()).unwrap().count(),
-            0,
-            "{signal}"
-        );
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0, "{signal}");
         assert_gone(temporary.path());
     }
 }
 
 #[test]
 fn a_program_whose_parent_is_gone_does_not_start() {
-    let output = Command::new(PROGRAM)
-        .args(["child", "--parent", "1", "--", "echo", "started"])
-        .output()
-        .unwrap();
+    let output = Command::new(PROGRAM).args(["child", "--parent", "1", "--", "echo", "started"]).output().unwrap();
     assert!(!output.status.success());
     assert_eq!(String::from_utf8_lossy(&output.stdout), "");
 }
@@ -210,27 +178,15 @@ impl Demo {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        Self {
-            child,
-            files,
-            temporary,
-        }
+        Self { child, files, temporary }
     }
 
     /// Reads its standard output up to the line that begins with `last`.
     fn read_to(&mut self, last: &str) -> String {
         let mut text = String::new();
         let mut output = BufReader::new(self.child.stdout.as_mut().unwrap());
-        while !text
-            .lines()
-            .next_back()
-            .is_some_and(|line| line.starts_with(last))
-        {
-            assert_ne!(
-                output.read_line(&mut text).unwrap(),
-                0,
-                "it ended after: {text}"
-            );
+        while !text.lines().next_back().is_some_and(|line| line.starts_with(last)) {
+            assert_ne!(output.read_line(&mut text).unwrap(), 0, "it ended after: {text}");
         }
         text
     }
@@ -238,42 +194,22 @@ impl Demo {
     /// Waits for its end and returns whether it succeeded, with what it still had to say.
     fn end(&mut self) -> (bool, String, String) {
         let (mut output, mut errors) = (String::new(), String::new());
-        self.child
-            .stdout
-            .take()
-            .unwrap()
-            .read_to_string(&mut output)
-            .unwrap();
-        self.child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut errors)
-            .unwrap();
+        self.child.stdout.take().unwrap().read_to_string(&mut output).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
         (self.child.wait().unwrap().success(), output, errors)
     }
 
     fn assert_nothing_left(&self) {
         assert_gone(self.temporary.path());
-        until("its directory goes", || {
-            fs::read_dir(self.temporary.path()).unwrap().count() == 0
-        });
+        until("its directory goes", || fs::read_dir(self.temporary.path()).unwrap().count() == 0);
     }
 }
 
 /// The kubectl that planes here use.
 fn kubectl() -> PathBuf {
-    let output = Command::new(PROGRAM)
-        .arg("obtain")
-        .stderr(Stdio::inherit())
-        .output()
-        .unwrap();
+    let output = Command::new(PROGRAM).arg("obtain").stderr(Stdio::inherit()).output().unwrap();
     let paths = String::from_utf8(output.stdout).unwrap();
-    paths
-        .lines()
-        .map(PathBuf::from)
-        .find(|path| path.ends_with("kubectl"))
-        .unwrap()
+    paths.lines().map(PathBuf::from).find(|path| path.ends_with("kubectl")).unwrap()
 }
 
 #[test]
@@ -283,10 +219,7 @@ fn the_demo_shows_what_is_ready_and_no_value() {
     assert!(success, "{errors}");
     assert!(output.contains("All 1 are Ready"), "{output}");
     assert!(output.contains("ci-token   token\n"), "{output}");
-    assert!(
-        output.contains("kubectl get secret ci-token --namespace shown"),
-        "{output}"
-    );
+    assert!(output.contains("kubectl get secret ci-token --namespace shown"), "{output}");
     assert!(output.contains("export KUBECONFIG="), "{output}");
     assert!(errors.contains("Token ci is Ready"), "{errors}");
     assert!(!output.contains("do-not-print") && !errors.contains("do-not-print"));
@@ -295,16 +228,11 @@ fn the_demo_shows_what_is_ready_and_no_value() {
 
 #[test]
 fn the_demo_says_what_is_not_ready_in_time() {
-    let mut demo = Demo::start(
-        "echo a word from the operator; while :; do sleep 1; done",
-        &["--once", "--within", "1"],
-    );
+    let mut demo =
+        Demo::start("echo a word from the operator; while :; do sleep 1; done", &["--once", "--within", "1"]);
     let (success, _, errors) = demo.end();
     assert!(!success);
-    assert!(
-        errors.contains("Token ci is not Ready: it has no condition Ready"),
-        "{errors}"
-    );
+    assert!(errors.contains("Token ci is not Ready: it has no condition Ready"), "{errors}");
     assert!(errors.contains("a word from the operator"), "{errors}");
     demo.assert_nothing_left();
 }
@@ -314,10 +242,7 @@ fn the_demo_says_why_the_operator_ended() {
     let mut demo = Demo::start("echo this is why; exit 3", &[]);
     let (success, _, errors) = demo.end();
     assert!(!success);
-    assert!(
-        errors.contains("exit code 3") && errors.contains("this is why"),
-        "{errors}"
-    );
+    assert!(errors.contains("exit code 3") && errors.contains("this is why"), "{errors}");
     demo.assert_nothing_left();
 }
 
@@ -338,11 +263,7 @@ fn killing_the_owner_takes_the_plane_and_the_operator_with_it() {
     demo.read_to("Ctrl-C ends");
     assert_running(demo.temporary.path(), &PLANE);
     let operator = demo.files.path().join("operator");
-    assert!(
-        processes_in(demo.temporary.path())
-            .iter()
-            .any(|line| line.contains(operator.to_str().unwrap()))
-    );
+    assert!(processes_in(demo.temporary.path()).iter().any(|line| line.contains(operator.to_str().unwrap())));
     demo.child.kill().unwrap();
     demo.child.wait().unwrap();
     demo.assert_nothing_left();

@@ -14,37 +14,17 @@ use super::*;
 fn numbers() -> [BigUint; 8] {
     let key = generate(KeySize::Rsa2048).unwrap();
     let info = PrivateKeyInfo::try_from(key.pkcs8.as_slice()).unwrap();
-    let key = <rsa::RsaPrivateKey as pkcs1::DecodeRsaPrivateKey>::from_pkcs1_der(info.private_key)
-        .unwrap();
+    let key = <rsa::RsaPrivateKey as pkcs1::DecodeRsaPrivateKey>::from_pkcs1_der(info.private_key).unwrap();
     let [p, q] = [key.primes()[0].clone(), key.primes()[1].clone()];
     let coefficient = key.crt_coefficient().unwrap();
     let [dp, dq] = [key.dp().unwrap().clone(), key.dq().unwrap().clone()];
-    [
-        key.n().clone(),
-        key.e().clone(),
-        key.d().clone(),
-        p,
-        q,
-        dp,
-        dq,
-        coefficient,
-    ]
+    [key.n().clone(), key.e().clone(), key.d().clone(), p, q, dp, dq, coefficient]
 }
 
 fn file(numbers: &[BigUint; 8]) -> String {
     let bytes = numbers.each_ref().map(BigUint::to_bytes_be);
-    let [
-        modulus,
-        public_exponent,
-        private_exponent,
-        prime1,
-        prime2,
-        exponent1,
-        exponent2,
-        coefficient,
-    ] = bytes
-        .each_ref()
-        .map(|bytes| pkcs1::UintRef::new(bytes).unwrap());
+    let [modulus, public_exponent, private_exponent, prime1, prime2, exponent1, exponent2, coefficient] =
+        bytes.each_ref().map(|bytes| pkcs1::UintRef::new(bytes).unwrap());
     let key = pkcs1::RsaPrivateKey {
         modulus,
         public_exponent,
@@ -63,28 +43,13 @@ fn file(numbers: &[BigUint; 8]) -> String {
 fn numbers_that_make_no_key_are_refused_whichever_is_wrong() {
     let right = numbers();
     assert!(import_text(&file(&right), None).is_ok());
-    for (position, name) in ["n", "e", "d", "p", "q", "dp", "dq", "qinv"]
-        .into_iter()
-        .enumerate()
-    {
+    for (position, name) in ["n", "e", "d", "p", "q", "dp", "dq", "qinv"].into_iter().enumerate() {
         let mut wrong = right.clone();
         wrong[position] += 2_u8;
-        assert_eq!(
-            refused(&file(&wrong), None),
-            ImportError::Inconsistent,
-            "{name}"
-        );
+        assert_eq!(refused(&file(&wrong), None), ImportError::Inconsistent, "{name}");
         wrong[position] = BigUint::from(0_u8);
-        let expected = if name == "n" {
-            ImportError::TooShort { bits: 0 }
-        } else {
-            ImportError::Inconsistent
-        };
-        assert_eq!(
-            import_text(&file(&wrong), None),
-            Err(expected),
-            "{name} = 0"
-        );
+        let expected = if name == "n" { ImportError::TooShort { bits: 0 } } else { ImportError::Inconsistent };
+        assert_eq!(import_text(&file(&wrong), None), Err(expected), "{name} = 0");
     }
     // The halves of two keys.
     let other = numbers();
@@ -107,21 +72,11 @@ fn the_length_is_bounded_both_ways() {
     shop.run("openssl genrsa -out short.pem 1024");
     let error = import_text(&shop.read("short.pem"), None).unwrap_err();
     assert_eq!(error, ImportError::TooShort { bits: 1024 });
-    assert!(
-        error
-            .to_string()
-            .contains("1024 bits and 2048 are the least"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("1024 bits and 2048 are the least"), "{error}");
     // No tool makes such a key in a test's time; its size is looked at before anything else is.
     let mut long = numbers();
     long[0] = BigUint::from(1_u8) << MAXIMUM_BITS;
-    assert_eq!(
-        refused(&file(&long), None),
-        ImportError::TooLong {
-            bits: MAXIMUM_BITS + 1
-        }
-    );
+    assert_eq!(refused(&file(&long), None), ImportError::TooLong { bits: MAXIMUM_BITS + 1 });
     long[0] = (BigUint::from(1_u8) << MAXIMUM_BITS) - 1_u8;
     assert_eq!(refused(&file(&long), None), ImportError::Inconsistent);
     let padded = format!("{}{}", file(&long), " ".repeat(MAXIMUM_FILE_BYTES));
@@ -140,8 +95,7 @@ fn sealed(kdf: Kdf<'_>, encryption: EncryptionScheme<'_>) -> String {
 #[test]
 fn a_file_cannot_make_the_operator_compute_for_long() {
     let aes = EncryptionScheme::Aes256Cbc { iv: &[0; 16] };
-    let pbkdf2 =
-        Pbkdf2Params::hmac_with_sha256(Pbkdf2Params::MAX_ITERATION_COUNT, &[0; 16]).unwrap();
+    let pbkdf2 = Pbkdf2Params::hmac_with_sha256(Pbkdf2Params::MAX_ITERATION_COUNT, &[0; 16]).unwrap();
     let scrypt = |cost_parameter, block_size, parallelization| ScryptParams {
         salt: &[0; 16],
         cost_parameter,
@@ -150,10 +104,7 @@ fn a_file_cannot_make_the_operator_compute_for_long() {
         key_length: None,
     };
     let start = Instant::now();
-    assert_eq!(
-        refused(&sealed(pbkdf2.into(), aes), Some("any")),
-        ImportError::TooCostly
-    );
+    assert_eq!(refused(&sealed(pbkdf2.into(), aes), Some("any")), ImportError::TooCostly);
     for (cost, block, parallel) in [
         (1 << 20, 8, 1),
         (1 << 14, 8, 1000),
@@ -164,21 +115,13 @@ fn a_file_cannot_make_the_operator_compute_for_long() {
         (1, 8, 1),
     ] {
         let file = sealed(scrypt(cost, block, parallel).into(), aes);
-        assert_eq!(
-            refused(&file, Some("any")),
-            ImportError::TooCostly,
-            "{cost} {block} {parallel}"
-        );
+        assert_eq!(refused(&file, Some("any")), ImportError::TooCostly, "{cost} {block} {parallel}");
     }
     // Hours, if one of them were computed.
     assert!(start.elapsed() < Duration::from_secs(5));
     for (cost, block, parallel) in [(3, 8, 1), (16, 0, 1), (16, 8, 0)] {
         let file = sealed(scrypt(cost, block, parallel).into(), aes);
-        assert_eq!(
-            refused(&file, Some("any")),
-            ImportError::Damaged,
-            "{cost} {block} {parallel}"
-        );
+        assert_eq!(refused(&file, Some("any")), ImportError::Damaged, "{cost} {block} {parallel}");
     }
 }
 
@@ -190,28 +133,16 @@ fn encryption_that_is_not_offered_is_told_from_damage() {
         let result = import_text(&shop.read("out.pem"), Some(PASSPHRASE));
         assert_eq!(result, Err(ImportError::UnsupportedEncryption), "{scheme}");
     }
-    shop.run(&format!(
-        "openssl rsa -traditional -camellia128 {TO} out.pem"
-    ));
-    assert_eq!(
-        refused(&shop.read("out.pem"), Some(PASSPHRASE)),
-        ImportError::UnsupportedEncryption
-    );
+    shop.run(&format!("openssl rsa -traditional -camellia128 {TO} out.pem"));
+    assert_eq!(refused(&shop.read("out.pem"), Some(PASSPHRASE)), ImportError::UnsupportedEncryption);
 
     // Triple DES whose IV is cut to three bytes: the lengths of all that holds it shrink by five.
     let kdf = || Pbkdf2Params::hmac_with_sha256(1, &[0; 16]).unwrap().into();
     let whole = sealed(kdf(), EncryptionScheme::DesEde3Cbc { iv: &[0xAB; 8] });
     assert_eq!(refused(&whole, Some("any")), ImportError::WrongPassphrase);
-    let mut der = pem::blocks(&whole)
-        .next()
-        .unwrap()
-        .decode()
-        .unwrap()
-        .to_vec();
-    let iv = der
-        .windows(10)
-        .position(|window| window == [4, 8, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB])
-        .unwrap();
+    let mut der = pem::blocks(&whole).next().unwrap().decode().unwrap().to_vec();
+    let iv =
+        der.windows(10).position(|window| window == [4, 8, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB, 0xAB]).unwrap();
     der.drain(iv + 2..iv + 7);
     der[iv + 1] = 3;
     // The lengths before it, outermost first: file, algorithm, parameters, cipher.
@@ -228,12 +159,8 @@ fn specimens() -> Vec<(&'static str, Vec<u8>)> {
     let shop = workshop();
     shop.run(&format!("openssl pkcs8 -topk8 -nocrypt {TO} pkcs8.pem"));
     shop.run(&format!("openssl pkcs8 -topk8 -iter 1 {TO} pbkdf2.pem"));
-    shop.run(&format!(
-        "openssl pkcs8 -topk8 -v2 des3 -iter 1 {TO} des3.pem"
-    ));
-    shop.run(&format!(
-        "openssl pkcs8 -topk8 -scrypt -scrypt_N 2 {TO} scrypt.pem"
-    ));
+    shop.run(&format!("openssl pkcs8 -topk8 -v2 des3 -iter 1 {TO} des3.pem"));
+    shop.run(&format!("openssl pkcs8 -topk8 -scrypt -scrypt_N 2 {TO} scrypt.pem"));
     shop.run("ssh-keygen -q -t rsa -b 2048 -N '' -f openssh.pem");
     [
         ("RSA PRIVATE KEY", "plain.pem"),
@@ -276,10 +203,7 @@ fn spoilt_files_are_answered_whatever_is_wrong_with_them() {
             }
             der.truncate(cut.unwrap_or(usize::MAX));
             let answer = import_text(&as_pem(label, &der), Some(PASSPHRASE));
-            prop_assert!(
-                answer.is_err() || der == *whole || *label != "RSA PRIVATE KEY",
-                "{answer:?}"
-            );
+            prop_assert!(answer.is_err() || der == *whole || *label != "RSA PRIVATE KEY", "{answer:?}");
             Ok(())
         })
         .unwrap();

@@ -87,9 +87,7 @@ pub(crate) enum DemoError {
         status: String,
     },
     /// Not all became Ready in time.
-    #[error(
-        "not all are Ready within {seconds} s:\n{reasons}\nthe end of the operator's log:\n{log}"
-    )]
+    #[error("not all are Ready within {seconds} s:\n{reasons}\nthe end of the operator's log:\n{log}")]
     NotReady {
         /// The time they had.
         seconds: u64,
@@ -121,10 +119,7 @@ impl Demo {
             ("list of rules", &self.rules),
         ] {
             if !path.exists() {
-                return Err(DemoError::Missing {
-                    what,
-                    path: path.clone(),
-                });
+                return Err(DemoError::Missing { what, path: path.clone() });
             }
         }
         say("starting the control plane");
@@ -143,27 +138,12 @@ impl Demo {
 
     fn show(&self, plane: &mut ControlPlane, interrupt: &Interrupt) -> Result<(), DemoError> {
         say(&format!("installing {}", self.crds.display()));
-        plane.run([
-            OsStr::new("apply"),
-            "--server-side".as_ref(),
-            "-f".as_ref(),
-            self.crds.as_os_str(),
-        ])?;
-        plane.run([
-            "wait",
-            "--for=condition=Established",
-            "--timeout=60s",
-            "crd",
-            "--all",
-        ])?;
+        plane.run([OsStr::new("apply"), "--server-side".as_ref(), "-f".as_ref(), self.crds.as_os_str()])?;
+        plane.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
 
         let port = free_port().map_err(system("no free port on 127.0.0.1"))?;
         let mut operator = self.start_operator(plane, port)?;
-        say(&format!(
-            "the operator runs as process {} and logs to {}",
-            operator.id(),
-            operator.log().display()
-        ));
+        say(&format!("the operator runs as process {} and logs to {}", operator.id(), operator.log().display()));
 
         say(&format!("applying {}", self.manifest.display()));
         let begun = Instant::now();
@@ -182,25 +162,17 @@ impl Demo {
                 alive(&mut operator, plane)?;
             }
         }
-        operator
-            .stop(PATIENCE)
-            .map_err(system("the operator cannot be stopped"))
+        operator.stop(PATIENCE).map_err(system("the operator cannot be stopped"))
     }
 
     /// Applies the manifest. A kind may be established a moment before kubectl can discover it.
     fn apply(&self, plane: &ControlPlane, interrupt: &Interrupt) -> Result<(), DemoError> {
         let until = Instant::now() + DISCOVERED_WITHIN;
         loop {
-            let arguments = [
-                OsStr::new("apply"),
-                "-f".as_ref(),
-                self.manifest.as_os_str(),
-            ];
+            let arguments = [OsStr::new("apply"), "-f".as_ref(), self.manifest.as_os_str()];
             match plane.run(arguments) {
                 Err(Error::Refused { message, .. })
-                    if message.contains("no matches for kind")
-                        && Instant::now() < until
-                        && !interrupt.wait(LOOK) => {}
+                    if message.contains("no matches for kind") && Instant::now() < until && !interrupt.wait(LOOK) => {}
                 result => return result.map(drop).map_err(Into::into),
             }
         }
@@ -208,8 +180,7 @@ impl Demo {
 
     fn start_operator(&self, plane: &ControlPlane, port: u16) -> Result<Program, DemoError> {
         let kubeconfig = plane.service_account_kubeconfig(ACCOUNT, ACCOUNT, &self.rules)?;
-        let operator = std::path::absolute(&self.operator)
-            .map_err(system("the operator's path is not usable"))?;
+        let operator = std::path::absolute(&self.operator).map_err(system("the operator's path is not usable"))?;
         let mut command = child::command(&operator);
         command
             .args(["run", "--owner-id", "demo", "--listen"])
@@ -218,8 +189,7 @@ impl Demo {
             .arg(plane.dir().join("operator-data"))
             .env("KUBECONFIG", kubeconfig);
         let log = plane.dir().join("operator.log");
-        Program::start("org-operator", command, log)
-            .map_err(system(format!("{} cannot be run", operator.display())))
+        Program::start("org-operator", command, log).map_err(system(format!("{} cannot be run", operator.display())))
     }
 
     /// Waits until all resources of the manifest are Ready. `None` if a signal came first.
@@ -237,9 +207,7 @@ impl Demo {
         loop {
             let states = self.states(plane)?;
             let ready = states.iter().filter(|state| state.ready).count();
-            let step = step.get_or_insert_with(|| {
-                Step::begin("waiting until all are Ready", count(states.len()))
-            });
+            let step = step.get_or_insert_with(|| Step::begin("waiting until all are Ready", count(states.len())));
             for line in states.iter().map(State::line) {
                 if !seen.contains(&line) {
                     step.note(&line);
@@ -247,29 +215,16 @@ impl Demo {
                 }
             }
             if states.is_empty() {
-                return Err(DemoError::Empty {
-                    manifest: self.manifest.clone(),
-                });
+                return Err(DemoError::Empty { manifest: self.manifest.clone() });
             }
             if ready == states.len() {
                 return Ok(Some(states));
             }
-            let waiting: Vec<String> = states
-                .iter()
-                .filter(|state| !state.ready)
-                .map(State::line)
-                .collect();
-            step.at(
-                count(ready).unwrap_or_default(),
-                &format!("ready; {}", waiting.join("; ")),
-            );
+            let waiting: Vec<String> = states.iter().filter(|state| !state.ready).map(State::line).collect();
+            step.at(count(ready).unwrap_or_default(), &format!("ready; {}", waiting.join("; ")));
             if begun.elapsed() > limit && !late {
                 let reasons = waiting.join("\n");
-                let error = DemoError::NotReady {
-                    seconds: self.within,
-                    reasons,
-                    log: operator.log_tail(),
-                };
+                let error = DemoError::NotReady { seconds: self.within, reasons, log: operator.log_tail() };
                 if self.once {
                     return Err(error);
                 }
@@ -285,31 +240,18 @@ impl Demo {
 
     /// The resources of the manifest as they are now.
     fn states(&self, plane: &ControlPlane) -> Result<Vec<State>, DemoError> {
-        let text = plane.run([
-            OsStr::new("get"),
-            "-f".as_ref(),
-            self.manifest.as_os_str(),
-            "-o".as_ref(),
-            "json".as_ref(),
-        ])?;
-        let found: Value = serde_json::from_str(&text).map_err(|error| Error::Content {
-            what: "the answer of kubectl get".to_owned(),
-            source: error.into(),
-        })?;
+        let text =
+            plane.run([OsStr::new("get"), "-f".as_ref(), self.manifest.as_os_str(), "-o".as_ref(), "json".as_ref()])?;
+        let found: Value = serde_json::from_str(&text)
+            .map_err(|error| Error::Content { what: "the answer of kubectl get".to_owned(), source: error.into() })?;
         Ok(state::states(&found))
     }
 }
 
 /// Fails if the operator or the plane has ended.
 fn alive(operator: &mut Program, plane: &mut ControlPlane) -> Result<(), DemoError> {
-    if let Some(status) = operator
-        .ended()
-        .map_err(system("the operator cannot be watched"))?
-    {
-        return Err(DemoError::Operator {
-            status: child::describe(status),
-            log: operator.log_tail(),
-        });
+    if let Some(status) = operator.ended().map_err(system("the operator cannot be watched"))? {
+        return Err(DemoError::Operator { status: child::describe(status), log: operator.log_tail() });
     }
     match plane.ended() {
         Some(status) => Err(DemoError::PlaneEnded { status }),

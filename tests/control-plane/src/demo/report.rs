@@ -8,34 +8,16 @@ use super::state::State;
 use crate::owner::{ControlPlane, Error};
 
 /// Prints each Secret's name and keys, a line each; the values stay in the template's data.
-const NAMES_AND_KEYS: &str = r#"go-template={{range .items}}{{.metadata.name}}{{range $key, $value := .data}} {{$key}}{{end}}{{"\n"}}{{end}}"#;
+const NAMES_AND_KEYS: &str =
+    r#"go-template={{range .items}}{{.metadata.name}}{{range $key, $value := .data}} {{$key}}{{end}}{{"\n"}}{{end}}"#;
 
 /// The whole text.
-pub(super) fn text(
-    plane: &ControlPlane,
-    states: &[State],
-    took: Duration,
-    port: u16,
-) -> Result<String, Error> {
-    let mut text = format!(
-        "\nAll {} are Ready after {:.1} s.\n",
-        states.len(),
-        took.as_secs_f64()
-    );
-    let namespaces: BTreeSet<&str> = states
-        .iter()
-        .map(|state| state.namespace.as_str())
-        .collect();
+pub(super) fn text(plane: &ControlPlane, states: &[State], took: Duration, port: u16) -> Result<String, Error> {
+    let mut text = format!("\nAll {} are Ready after {:.1} s.\n", states.len(), took.as_secs_f64());
+    let namespaces: BTreeSet<&str> = states.iter().map(|state| state.namespace.as_str()).collect();
     for namespace in namespaces {
         let resources = plane.run(["get", "org-operator", "--namespace", namespace])?;
-        let secrets = plane.run([
-            "get",
-            "secrets",
-            "--namespace",
-            namespace,
-            "-o",
-            NAMES_AND_KEYS,
-        ])?;
+        let secrets = plane.run(["get", "secrets", "--namespace", namespace, "-o", NAMES_AND_KEYS])?;
         // Writing to a String cannot fail.
         let _ = write!(
             text,
@@ -70,15 +52,8 @@ pub(super) fn text(
 
 /// `name key key` lines as two columns.
 fn table(lines: &str) -> String {
-    let rows: Vec<(&str, &str)> = lines
-        .lines()
-        .map(|line| line.split_once(' ').unwrap_or((line, "(none)")))
-        .collect();
-    let width = rows
-        .iter()
-        .map(|(name, _)| name.len())
-        .max()
-        .unwrap_or_default();
+    let rows: Vec<(&str, &str)> = lines.lines().map(|line| line.split_once(' ').unwrap_or((line, "(none)"))).collect();
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
     rows.iter().fold(String::new(), |mut table, (name, keys)| {
         let _ = writeln!(table, "  {name:width$}   {}", keys.replace(' ', ", "));
         table
@@ -92,9 +67,6 @@ mod tests {
     #[test]
     fn secrets_are_columns() {
         let table = table("a-token token\nacme-admin password username\nempty\n");
-        assert_eq!(
-            table,
-            "  a-token      token\n  acme-admin   password, username\n  empty        (none)\n"
-        );
+        assert_eq!(table, "  a-token      token\n  acme-admin   password, username\n  empty        (none)\n");
     }
 }

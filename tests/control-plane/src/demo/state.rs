@@ -22,42 +22,25 @@ pub(super) struct State {
 impl State {
     /// One line about it.
     pub(super) fn line(&self) -> String {
-        let Self {
-            kind, name, why, ..
-        } = self;
-        if self.ready {
-            format!("{kind} {name} is Ready")
-        } else {
-            format!("{kind} {name} is not Ready: {why}")
-        }
+        let Self { kind, name, why, .. } = self;
+        if self.ready { format!("{kind} {name} is Ready") } else { format!("{kind} {name} is not Ready: {why}") }
     }
 }
 
 /// The resources of ours in the answer of `kubectl get -o json`: a list, or one object.
 pub(super) fn states(found: &Value) -> Vec<State> {
-    let objects = found["items"]
-        .as_array()
-        .map_or(std::slice::from_ref(found), Vec::as_slice);
-    let ours = |object: &&Value| {
-        object["apiVersion"]
-            .as_str()
-            .is_some_and(|version| version.starts_with("org-operator.dev/"))
-    };
+    let objects = found["items"].as_array().map_or(std::slice::from_ref(found), Vec::as_slice);
+    let ours =
+        |object: &&Value| object["apiVersion"].as_str().is_some_and(|version| version.starts_with("org-operator.dev/"));
     objects.iter().filter(ours).map(state).collect()
 }
 
 fn state(object: &Value) -> State {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let (metadata, status) = (&object["metadata"], &object["status"]);
-    let conditions = status["conditions"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
-    let condition = conditions
-        .iter()
-        .find(|condition| condition["type"] == "Ready");
-    let current = status["observedGeneration"].is_i64()
-        && status["observedGeneration"] == metadata["generation"];
+    let conditions = status["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let condition = conditions.iter().find(|condition| condition["type"] == "Ready");
+    let current = status["observedGeneration"].is_i64() && status["observedGeneration"] == metadata["generation"];
     State {
         kind: text(&object["kind"]),
         namespace: text(&metadata["namespace"]),
@@ -65,13 +48,7 @@ fn state(object: &Value) -> State {
         ready: current && condition.is_some_and(|condition| condition["status"] == "True"),
         why: condition.map_or_else(
             || "it has no condition Ready".to_owned(),
-            |condition| {
-                format!(
-                    "{}: {}",
-                    text(&condition["reason"]),
-                    text(&condition["message"])
-                )
-            },
+            |condition| format!("{}: {}", text(&condition["reason"]), text(&condition["message"])),
         ),
         secret: status["secretName"].as_str().map(str::to_owned),
     }
@@ -96,16 +73,9 @@ mod tests {
 
     #[test]
     fn ready_counts_for_the_current_manifest_only() {
-        let cases = [
-            (1, 1, "True", true),
-            (2, 1, "True", false),
-            (1, -1, "Unknown", false),
-            (1, 1, "False", false),
-        ];
+        let cases = [(1, 1, "True", true), (2, 1, "True", false), (1, -1, "Unknown", false), (1, 1, "False", false)];
         for (generation, observed, status, ready) in cases {
-            let [state] = states(&token(generation, observed, status))
-                .try_into()
-                .unwrap();
+            let [state] = states(&token(generation, observed, status)).try_into().unwrap();
             assert_eq!(state.ready, ready, "{generation} {observed} {status}");
         }
     }
@@ -121,8 +91,7 @@ mod tests {
 
     #[test]
     fn other_objects_of_the_manifest_are_left_out() {
-        let namespace =
-            json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "n" } });
+        let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": "n" } });
         let bare = json!({ "apiVersion": "org-operator.dev/v1alpha1", "kind": "User", "metadata": { "name": "u" } });
         let states = states(&json!({ "items": [namespace, token(1, 1, "True"), bare] }));
         assert_eq!(states.len(), 2);
