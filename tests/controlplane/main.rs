@@ -8,6 +8,7 @@
 mod quickstart;
 mod schema;
 mod support;
+mod writes;
 
 /// The rules of the definitions, with no operator at work.
 #[tokio::test]

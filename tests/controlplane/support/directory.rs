@@ -30,6 +30,11 @@ impl Operator {
         self.introspect(token, token).await.is_some_and(|answer| answer["active"] == true)
     }
 
+    /// Its metrics, as Prometheus reads them.
+    pub(crate) async fn metrics(&self) -> String {
+        http().get(self.url() + "/metrics").send().await.unwrap().error_for_status().unwrap().text().await.unwrap()
+    }
+
     /// Logs in; what the directory says of the user, `None` where it refuses.
     pub(crate) async fn login(&self, organization: &str, username: &str, password: &str) -> Option<Value> {
         let login = json!({ "organization": organization, "username": username, "password": password });
