@@ -15,6 +15,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 pub(crate) use audit::Writes;
+pub(crate) use directory::Contents;
 pub(crate) use objects::{Cluster, condition, quickstart};
 pub(crate) use operator::Operator;
 
@@ -58,7 +59,7 @@ pub(crate) async fn eventually<T, E: Display>(
             Err(error) if Instant::now() > limit => {
                 return Err(format!("{what}: not within {} s; at the end: {error}", within.as_secs()));
             }
-            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
         }
     }
 }

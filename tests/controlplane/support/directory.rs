@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+use jiff::Timestamp;
+use org_operator::domain::entity::OfUser;
+use org_operator::embedded::Directory;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -44,5 +47,65 @@ impl Operator {
         }
         assert_eq!(answer.status(), StatusCode::OK);
         Some(answer.json().await.unwrap())
+    }
+}
+
+/// All that is in the directory of an operator that does not run.
+#[derive(Debug)]
+pub(crate) struct Contents {
+    /// By id.
+    pub(crate) organizations: Vec<Organization>,
+}
+
+/// An organisation.
+#[derive(Debug)]
+pub(crate) struct Organization {
+    /// Its id.
+    pub(crate) id: String,
+    /// Its name.
+    pub(crate) name: String,
+    /// Its owner mark.
+    pub(crate) owner: Option<String>,
+    /// By username.
+    pub(crate) users: Vec<User>,
+}
+
+/// A member.
+#[derive(Debug)]
+pub(crate) struct User {
+    /// Its login name.
+    pub(crate) username: String,
+    /// Its owner mark.
+    pub(crate) owner: Option<String>,
+    /// The ids of its live tokens.
+    pub(crate) tokens: Vec<String>,
+}
+
+impl Contents {
+    /// Reads it. There are less than a thousand of anything.
+    pub(crate) async fn read(operator: &Operator) -> Self {
+        let directory = Directory::open(&operator.data_dir()).await.unwrap();
+        let mut organizations = Vec::new();
+        for organization in directory.organizations(None, 1000).await.unwrap() {
+            let mut users = Vec::new();
+            for user in directory.users(&organization.id, None, 1000).await.unwrap() {
+                let of = OfUser { organization_id: organization.id.clone(), user_id: user.id };
+                let tokens = directory.tokens(&of, Timestamp::now()).await.unwrap();
+                let tokens = tokens.into_iter().map(|token| token.id).collect();
+                users.push(User { username: user.username, owner: user.owner, tokens });
+            }
+            users.sort_by(|left, right| left.username.cmp(&right.username));
+            let (id, name, owner) = (organization.id, organization.name, organization.owner);
+            organizations.push(Organization { id, name, owner, users });
+        }
+        directory.close().await;
+        Self { organizations }
+    }
+
+    /// The one organisation of that name.
+    pub(crate) fn organization(&self, name: &str) -> &Organization {
+        let found: Vec<_> = self.organizations.iter().filter(|organization| organization.name == name).collect();
+        let [organization] = found.as_slice() else { panic!("{} are named {name}: {found:#?}", found.len()) };
+        organization
     }
 }

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::Duration;
 
 use kube::api::ListParams;
@@ -80,30 +80,30 @@ impl Operator {
     /// Starts it and waits for nothing.
     pub(crate) fn spawn(&mut self) {
         assert!(self.child.is_none() || self.exited().is_some(), "it runs already");
-        self.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        self.port = free_port();
         let log = OpenOptions::new().append(true).open(self.log_path()).unwrap();
         let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
-            self.configure(command);
+            self.configure(command, self.port);
             command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         });
         self.child = Some(child.unwrap());
     }
 
-    /// Runs a second process of the same arguments to its end, for what must not start.
-    pub(crate) fn output(&self, extra: &[&str]) -> Output {
+    /// Runs a second process of the same arguments, but for its port, to its end: for what must not start.
+    pub(crate) fn output(&self) -> Output {
         let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
-            self.configure(command);
-            command.args(extra).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            self.configure(command, free_port());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
         child.unwrap().wait_with_output().unwrap()
     }
 
-    fn configure(&self, command: &mut std::process::Command) {
+    fn configure(&self, command: &mut Command, port: u16) {
         command
             .arg("run")
             .arg("--embedded-data-dir")
             .arg(self.data_dir())
-            .arg(format!("--listen=127.0.0.1:{}", self.port))
+            .arg(format!("--listen=127.0.0.1:{port}"))
             .args(&self.arguments)
             .env_clear()
             .env("RUST_BACKTRACE", "1")
@@ -131,7 +131,7 @@ impl Operator {
     /// SIGTERM; returns how it ended, which must be within the time that a cluster gives it.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
         let id = self.id();
-        let sent = std::process::Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
+        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
         assert!(sent.success());
         let ended = eventually("SIGTERM ends the operator", GRACE, async || self.exited().ok_or("it runs")).await;
         let status = ended.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
@@ -277,4 +277,9 @@ fn is_ready(object: &Value) -> bool {
     ready["status"] == "True"
         && ready["observedGeneration"] == object["metadata"]["generation"]
         && object["status"]["observedGeneration"] == object["metadata"]["generation"]
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
