@@ -51,6 +51,8 @@ pub struct Act<K: Managed> {
 
 /// What came of it.
 pub struct Done<K: Managed> {
+    /// The resource as of the last write.
+    pub object: Arc<K>,
     /// The object on the platform as of the last step that showed it.
     pub record: Option<<K::Entity as Entity>::Record>,
     /// The values of the Secrets.
@@ -64,13 +66,15 @@ pub struct Done<K: Managed> {
 impl<K: Managed> Act<K> {
     /// Carries out the steps in order, up to the first that fails.
     pub async fn run(mut self, steps: Vec<Step<<K::Entity as Entity>::Change>>) -> Done<K> {
-        let mut done = Done { record: None, values: Vec::new(), attempt: None, failure: None };
+        let mut done =
+            Done { object: Arc::clone(&self.object), record: None, values: Vec::new(), attempt: None, failure: None };
         for step in steps {
             if let Err(stop) = self.step(step, &mut done).await {
                 done.failure = Some(stop);
                 break;
             }
         }
+        done.object = self.object;
         done.values = self.values;
         done
     }

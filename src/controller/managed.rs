@@ -42,8 +42,9 @@ pub trait Reconciled:
     fn objects(context: &Context) -> &context::Kind<Self>;
 
     /// Looks at one object once and does what is to be done. What is found out on the way goes into `draft`, which
-    /// begins as the status that the object has.
-    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut Self::Status) -> Result<Pass, Stop>;
+    /// begins as the status that the object has. `object` moves on with the pass's own writes, so that the report, which
+    /// must fail where somebody else wrote in between, does not fail because of those.
+    async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut Self::Status) -> Result<Pass, Stop>;
 }
 
 /// A resource that stands for an object on a platform.
@@ -91,6 +92,9 @@ pub trait Managed: Reconciled {
 
     /// Writes what is known now into status. Called only when the object is there.
     fn fill(draft: &mut Self::Status, desired: &Desired<Self>, found: &Found<'_, Self>);
+
+    /// The platform's id as status has it.
+    fn external_id(status: &Self::Status) -> Option<&str>;
 
     /// Records in status that attempt `n` begins.
     fn set_attempt(draft: &mut Self::Status, attempt: i64);

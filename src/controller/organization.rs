@@ -53,7 +53,11 @@ impl Reconciled for Organization {
         &context.organizations
     }
 
-    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut OrganizationStatus) -> Result<Pass, Stop> {
+    async fn pass(
+        object: &mut Arc<Self>,
+        context: &Arc<Context>,
+        draft: &mut OrganizationStatus,
+    ) -> Result<Pass, Stop> {
         pass::pass(object, context, draft).await
     }
 }
@@ -250,6 +254,10 @@ impl Managed for Organization {
                 secret_digest: None,
             });
         }
+    }
+
+    fn external_id(status: &OrganizationStatus) -> Option<&str> {
+        status.external_id.as_deref()
     }
 
     fn set_attempt(draft: &mut OrganizationStatus, attempt: i64) {

@@ -13,8 +13,8 @@ use crate::api::annotation::FINALIZER;
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Record;
 use crate::domain::fault::Requeue;
-use crate::domain::plan::{Plan, Verdict, plan};
-use crate::domain::policy::Origin;
+use crate::domain::plan::{Plan, Policy, Verdict, plan};
+use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::Values;
 
 /// A pass that was carried out.
@@ -41,22 +41,23 @@ pub struct Note {
 }
 
 /// Looks at one object once and does what is to be done.
-pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mut K::Status) -> Result<Pass, Stop> {
-    let object = match context.in_flight.of(&object.uid().unwrap_or_default()) {
-        Some(call) => {
-            call.ended().await;
-            let newer = K::objects(context).recent.freshest(object);
-            *draft = newer.status().cloned().unwrap_or_default();
-            newer
-        }
-        None => object,
-    };
+pub async fn pass<K: Managed>(
+    object: &mut Arc<K>,
+    context: &Arc<Context>,
+    draft: &mut K::Status,
+) -> Result<Pass, Stop> {
+    if let Some(call) = context.in_flight.of(&object.uid().unwrap_or_default()) {
+        call.ended().await;
+        let newest = K::objects(context).get(&object.namespace().unwrap_or_default(), &object.name_any());
+        *object = newest.filter(|newest| newest.uid() == object.uid()).ok_or(Stop::Gone)?;
+        *draft = object.status().cloned().unwrap_or_default();
+    }
     let deleting = object.meta().deletion_timestamp.is_some();
     if deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Err(Stop::Gone);
     }
     let Some(place) = object.resolve(context, draft).await? else {
-        act::remove_finalizer(context, &object).await?;
+        act::remove_finalizer(context, object).await?;
         return Err(Stop::Gone);
     };
     let desired = object.desired(context, place).await?;
@@ -69,18 +70,20 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
             ),
         ));
     }
-    let Observed { records, secrets, facts } = observe(context, &object, &desired).await?;
+    let Observed { records, secrets, facts } = observe(context, object, &desired).await?;
     let Plan { steps, verdict } = plan(&facts, context.now());
     let values: Vec<Option<Values>> =
         secrets.iter().map(|secret| secret.as_ref().map(|secret| secret.values.clone())).collect();
     let desired = Arc::new(desired);
     let done = if steps.is_empty() {
-        Done { record: None, values, attempt: None, failure: None }
+        Done { object: Arc::clone(object), record: None, values, attempt: None, failure: None }
     } else {
         let uid = desired.uid.clone();
-        let (context_, desired_, draft_) = (Arc::clone(context), Arc::clone(&desired), draft.clone());
+        let (context_, object_, desired_, draft_) =
+            (Arc::clone(context), Arc::clone(object), Arc::clone(&desired), draft.clone());
         let task = context.in_flight.start(&uid, move |progress| {
-            Act { context: context_, object, desired: desired_, draft: draft_, secrets, values, progress }.run(steps)
+            Act { context: context_, object: object_, desired: desired_, draft: draft_, secrets, values, progress }
+                .run(steps)
         });
         let done = task.await.map_err(|_| Stop::Again)?;
         if let Some(attempt) = done.attempt {
@@ -88,6 +91,7 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
         }
         done
     };
+    object.clone_from(&done.object);
     if let Some(stop) = done.failure {
         return Err(stop);
     }
@@ -100,7 +104,12 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
             let Some(record) = done.record.as_ref().or(seen) else {
                 return Err(Stop::Again);
             };
-            let origin = if created { Some(Origin::Created) } else { adopted.then_some(Origin::Adopted) };
+            let origin = match (created, adopted) {
+                (true, _) => Some(Origin::Created),
+                (_, true) => Some(Origin::Adopted),
+                _ if K::external_id(draft).is_some() => None,
+                _ => resumed(&facts.policy),
+            };
             K::fill(draft, &desired, &Found { record, values: &done.values, origin });
             let event = origin.map(|origin| note::<K>(origin, &desired.name, record.id()));
             Ok(Pass {
@@ -109,6 +118,15 @@ pub async fn pass<K: Managed>(object: Arc<K>, context: &Arc<Context>, draft: &mu
                 event,
             })
         }
+    }
+}
+
+/// How an object came about that carries our mark while status does not know it: an earlier pass was cut off before its
+/// report. Where it may have been either, nobody knows any more.
+fn resumed(policy: &Policy) -> Option<Origin> {
+    match policy.adoption {
+        AdoptionPolicy::Never => Some(Origin::Created),
+        AdoptionPolicy::IfExists => policy.external_id.is_some().then_some(Origin::Adopted),
     }
 }
 

@@ -24,13 +24,13 @@ impl Reconciled for Platform {
         &context.platforms
     }
 
-    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut PlatformStatus) -> Result<Pass, Stop> {
+    async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut PlatformStatus) -> Result<Pass, Stop> {
         if object.meta().deletion_timestamp.is_some() {
-            return Err(removal(&object, context).await?);
+            return Err(removal(object, context).await?);
         }
         let label = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
         draft.type_ = object.spec.platform_type();
-        let api = context.connect.connect(&object).await?;
+        let api = context.connect.connect(object).await?;
         draft.url = Some(api.url());
         let proof = api.probe().await;
         context.metrics.platform_up(&label, proof.is_ok());

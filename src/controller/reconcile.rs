@@ -28,13 +28,13 @@ pub async fn reconcile<K: Reconciled>(cached: Arc<K>, context: Arc<Context>) -> 
 }
 
 async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
-    let object = K::objects(context).recent.freshest(cached);
+    let mut object = K::objects(context).recent.freshest(cached);
     if is_paused(&*object) && object.meta().deletion_timestamp.is_none() {
         return report_paused(context, object).await;
     }
     let began = Instant::now();
     let mut draft = object.status().cloned().unwrap_or_default();
-    let pass = K::pass(Arc::clone(&object), context, &mut draft);
+    let pass = K::pass(&mut object, context, &mut draft);
     let result = match tokio::time::timeout(context.settings.deadline, pass).await {
         Ok(result) => result,
         Err(_) => Err(overdue(context, &object.uid().unwrap_or_default())),

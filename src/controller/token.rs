@@ -30,7 +30,7 @@ impl Reconciled for Token {
         &context.tokens
     }
 
-    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut TokenStatus) -> Result<Pass, Stop> {
+    async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut TokenStatus) -> Result<Pass, Stop> {
         pass::pass(object, context, draft).await
     }
 }
@@ -172,6 +172,10 @@ impl Managed for Token {
             draft.secret_name = Some(slot.name.clone());
             draft.secret_digest = Some(digest(values));
         }
+    }
+
+    fn external_id(status: &TokenStatus) -> Option<&str> {
+        status.external_id.as_deref()
     }
 
     fn set_attempt(draft: &mut TokenStatus, attempt: i64) {

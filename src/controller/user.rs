@@ -40,7 +40,7 @@ impl Reconciled for User {
         &context.users
     }
 
-    async fn pass(object: Arc<Self>, context: &Arc<Context>, draft: &mut UserStatus) -> Result<Pass, Stop> {
+    async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut UserStatus) -> Result<Pass, Stop> {
         pass::pass(object, context, draft).await
     }
 }
@@ -196,6 +196,10 @@ impl Managed for User {
                 draft.secret_digest = Some(digest(values));
             }
         }
+    }
+
+    fn external_id(status: &UserStatus) -> Option<&str> {
+        status.external_id.as_deref()
     }
 
     fn set_attempt(draft: &mut UserStatus, attempt: i64) {

@@ -48,9 +48,7 @@ pub(crate) async fn refuses_and_accepts(client: Client, namespace: &str) {
         for (index, manifest) in documents(manifests).into_iter().enumerate() {
             // Namespaces and Secrets of the tasks are Kubernetes' own business.
             if KINDS.iter().any(|kind| manifest["kind"] == *kind) {
-                let answer = server
-                    .apply(&manifest, &format!("task-{index}"), true)
-                    .await;
+                let answer = server.apply(&manifest, &format!("task-{index}"), true).await;
                 answers.push(unexpected(None, &answer, &format!("{task}: {manifest}")));
             }
         }
@@ -58,14 +56,8 @@ pub(crate) async fn refuses_and_accepts(client: Client, namespace: &str) {
 
     for (index, case) in refused::MANIFESTS.iter().enumerate() {
         let manifest = one(case.manifest);
-        let answer = server
-            .apply(&manifest, &format!("refused-{index}"), true)
-            .await;
-        answers.push(unexpected(
-            Some(case.sentence),
-            &answer,
-            &manifest.to_string(),
-        ));
+        let answer = server.apply(&manifest, &format!("refused-{index}"), true).await;
+        answers.push(unexpected(Some(case.sentence), &answer, &manifest.to_string()));
     }
 
     for (index, case) in edits::EDITS.iter().enumerate() {
@@ -74,11 +66,7 @@ pub(crate) async fn refuses_and_accepts(client: Client, namespace: &str) {
         let created = server.apply(&before, &name, false).await;
         answers.push(unexpected(None, &created, &before.to_string()));
         let answer = server.apply(&after, &name, true).await;
-        answers.push(unexpected(
-            case.sentence,
-            &answer,
-            &format!("{before}\n-> {after}"),
-        ));
+        answers.push(unexpected(case.sentence, &answer, &format!("{before}\n-> {after}")));
         server.delete(&before, &name).await;
     }
 
@@ -88,9 +76,7 @@ pub(crate) async fn refuses_and_accepts(client: Client, namespace: &str) {
         answers.push(unexpected(None, &created, &manifest.to_string()));
         if let Ok(DynamicObject { data, .. }) = created {
             let expected = json!({"spec": one(spec), "status": accepted::fresh_status()});
-            answers.push(
-                (data != expected).then(|| format!("{manifest}\nbecame {data}\nnot {expected}")),
-            );
+            answers.push((data != expected).then(|| format!("{manifest}\nbecame {data}\nnot {expected}")));
         }
         server.delete(&manifest, &name).await;
     }
@@ -106,25 +92,18 @@ pub(crate) async fn refuses_and_accepts(client: Client, namespace: &str) {
 }
 
 /// What is wrong with an answer to `case`; `sentence` is what a refusal must say, `None` asks for acceptance.
-fn unexpected(
-    sentence: Option<&str>,
-    answer: &Result<DynamicObject, String>,
-    case: &str,
-) -> Option<String> {
+fn unexpected(sentence: Option<&str>, answer: &Result<DynamicObject, String>, case: &str) -> Option<String> {
     match (sentence, answer) {
         (None, Ok(_)) => None,
         (None, Err(answer)) => Some(format!("{case}\nwas refused: {answer}")),
-        (Some(sentence), Ok(_)) => Some(format!(
-            "{case}\nwas accepted, not refused with: {sentence}"
-        )),
+        (Some(sentence), Ok(_)) => Some(format!("{case}\nwas accepted, not refused with: {sentence}")),
         // A rule that fails to compute is printed in CEL's own words, which help nobody.
-        (Some(_), Err(answer))
-            if answer.contains("rule evaluation error") || answer.contains("failed rule:") =>
-        {
+        (Some(_), Err(answer)) if answer.contains("rule evaluation error") || answer.contains("failed rule:") => {
             Some(format!("{case}\nwas refused by a broken rule: {answer}"))
         }
-        (Some(sentence), Err(answer)) => (!answer.contains(sentence))
-            .then(|| format!("{case}\nwas refused with: {answer}\nnot with: {sentence}")),
+        (Some(sentence), Err(answer)) => {
+            (!answer.contains(sentence)).then(|| format!("{case}\nwas refused with: {answer}\nnot with: {sentence}"))
+        }
     }
 }
 
@@ -145,27 +124,15 @@ impl Server<'_> {
 
     /// Applies a manifest as `kubectl apply --server-side` does, unknown fields refused. What the API server answers to
     /// a wrong one is the error.
-    async fn apply(
-        &self,
-        manifest: &Value,
-        name: &str,
-        dry_run: bool,
-    ) -> Result<DynamicObject, String> {
+    async fn apply(&self, manifest: &Value, name: &str, dry_run: bool) -> Result<DynamicObject, String> {
         let mut object = manifest.clone();
         object["apiVersion"] = json!(format!("{GROUP}/{VERSION}"));
-        let name = object["metadata"]["name"]
-            .as_str()
-            .unwrap_or(name)
-            .to_owned();
+        let name = object["metadata"]["name"].as_str().unwrap_or(name).to_owned();
         object["metadata"]["name"] = json!(name);
         object["metadata"]["namespace"] = json!(self.namespace);
         let mut params = PatchParams::apply("schema-test").validation_strict();
         params.dry_run = dry_run;
-        match self
-            .api(manifest)
-            .patch(&name, &params, &Patch::Apply(&object))
-            .await
-        {
+        match self.api(manifest).patch(&name, &params, &Patch::Apply(&object)).await {
             Ok(object) => Ok(object),
             Err(Error::Api(status)) => Err(status.message.clone()),
             Err(other) => Err(format!("no answer: {other}")),
@@ -174,18 +141,13 @@ impl Server<'_> {
 
     async fn delete(&self, manifest: &Value, name: &str) {
         // What is left goes with the namespace.
-        let _ = self
-            .api(manifest)
-            .delete(name, &DeleteParams::default())
-            .await;
+        let _ = self.api(manifest).delete(name, &DeleteParams::default()).await;
     }
 }
 
 fn documents(yaml: &str) -> Vec<Value> {
     serde_yaml::Deserializer::from_str(yaml)
-        .map(|document| {
-            Value::deserialize(document).unwrap_or_else(|error| json!({"kind": error.to_string()}))
-        })
+        .map(|document| Value::deserialize(document).unwrap_or_else(|error| json!({"kind": error.to_string()})))
         .collect()
 }
 

@@ -56,28 +56,16 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
 
 /// What people come for, with all that they write for it.
 pub(crate) const TASKS: &[(&str, &str)] = &[
-    (
-        "a first organisation on the embedded backend",
-        include_str!("../../../examples/quickstart.yaml"),
-    ),
+    ("a first organisation on the embedded backend", include_str!("../../../examples/quickstart.yaml")),
     ("a Tyk organisation with Tyk Operator's Secret", TYK),
-    (
-        "a Rockfish organisation with three users and rotated tokens",
-        ROCKFISH,
-    ),
-    (
-        "a ROCKIT organisation with an imported key pair and dxorglnk",
-        ROCKIT,
-    ),
+    ("a Rockfish organisation with three users and rotated tokens", ROCKFISH),
+    ("a ROCKIT organisation with an imported key pair and dxorglnk", ROCKIT),
     ("tenants and grants", TENANTS),
     ("adopting Tyk organisations", ADOPTION),
     ("moving an organisation between clusters", MOVE),
     ("deleting a tenant safely", DELETION),
     ("rebuilding a cluster from Git", REBUILD),
-    (
-        "an install with rights in one namespace only",
-        ONE_NAMESPACE,
-    ),
+    ("an install with rights in one namespace only", ONE_NAMESPACE),
     ("every field that is left", THE_REST),
 ];
 

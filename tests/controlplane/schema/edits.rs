@@ -8,19 +8,11 @@ const SECRET_TYPE: &str = "secret.type cannot change";
 const KEY_PAIR: &str = "a key pair cannot be replaced by another";
 
 const fn refused(before: &'static str, after: &'static str, sentence: &'static str) -> Edit {
-    Edit {
-        before,
-        after,
-        sentence: Some(sentence),
-    }
+    Edit { before, after, sentence: Some(sentence) }
 }
 
 const fn allowed(before: &'static str, after: &'static str) -> Edit {
-    Edit {
-        before,
-        after,
-        sentence: None,
-    }
+    Edit { before, after, sentence: None }
 }
 
 /// The table.
@@ -121,12 +113,12 @@ pub(crate) const EDITS: &[Edit] = &[
         "{kind: Organization, spec: {}}",
         "externalID cannot be removed",
     ),
+    refused("{kind: Organization, spec: {keyPair: {}}}", "{kind: Organization, spec: {}}", "keyPair cannot be removed"),
     refused(
         "{kind: Organization, spec: {keyPair: {}}}",
-        "{kind: Organization, spec: {}}",
-        "keyPair cannot be removed",
+        "{kind: Organization, spec: {keyPair: {size: 2048}}}",
+        KEY_PAIR,
     ),
-    refused("{kind: Organization, spec: {keyPair: {}}}", "{kind: Organization, spec: {keyPair: {size: 2048}}}", KEY_PAIR),
     refused(
         "{kind: Organization, spec: {keyPair: {}}}",
         "{kind: Organization, spec: {keyPair: {encoding: PKCS8}}}",

@@ -2,15 +2,12 @@
 
 use super::Refused;
 
-const DURATION: &str =
-    "write a duration in hours, minutes or seconds, such as 720h (30 days) or 90m";
+const DURATION: &str = "write a duration in hours, minutes or seconds, such as 720h (30 days) or 90m";
 const KIND: &str = "give exactly one of embedded, tyk, rockfish and rockit";
-const INSECURE: &str =
-    "an http:// URL needs insecure: true, because credentials would cross the network in the clear";
+const INSECURE: &str = "an http:// URL needs insecure: true, because credentials would cross the network in the clear";
 const SELECTOR: &str = "selector goes with from: Selector, and only with it";
 const ROCKFISH: &str = "give adminURL, or url with inviteCodeSecretRef";
-const ADMIN_CREDENTIAL: &str =
-    "give exactly one of adminTokenSecretRef (a ready token) and adminKeySecretRef";
+const ADMIN_CREDENTIAL: &str = "give exactly one of adminTokenSecretRef (a ready token) and adminKeySecretRef";
 const URL: &str = "write a URL such as https://admin.example.com";
 const TLS: &str = "give exactly one of caBundle and caSecretRef";
 const EXTERNAL_ID: &str = "set adoptionPolicy: IfExists with it";
@@ -80,10 +77,7 @@ pub(crate) const MANIFESTS: &[Refused] = &[
         INSECURE,
     ),
     refused("{kind: Platform, spec: {rockfish: {adminURL: http://a.example}}}", INSECURE),
-    refused(
-        "{kind: Platform, spec: {rockfish: {adminURL: https://a.example, url: http://a.example}}}",
-        INSECURE,
-    ),
+    refused("{kind: Platform, spec: {rockfish: {adminURL: https://a.example, url: http://a.example}}}", INSECURE),
     refused("{kind: Platform, spec: {rockfish: {adminURL: a.example}}}", URL),
     refused("{kind: Platform, spec: {rockfish: {adminURL: ftp://a.example}}}", URL),
     refused("{kind: Platform, spec: {rockfish: {adminURL: https://}}}", URL),
@@ -110,10 +104,7 @@ pub(crate) const MANIFESTS: &[Refused] = &[
         "{kind: Platform, spec: {embedded: {}, allowedNamespaces: {permissions: [Create]}}}",
         r#"supported values: "Adopt", "Delete""#,
     ),
-    refused(
-        "{kind: Platform, spec: {embedded: {}, allowedNamespaces: {permissions: [Adopt, Adopt]}}}",
-        "uplicate",
-    ),
+    refused("{kind: Platform, spec: {embedded: {}, allowedNamespaces: {permissions: [Adopt, Adopt]}}}", "uplicate"),
     // Organization.
     refused("{kind: Organization, spec: {externalID: a}}", EXTERNAL_ID),
     refused("{kind: Organization, spec: {externalID: a, adoptionPolicy: Never}}", EXTERNAL_ID),
@@ -145,7 +136,10 @@ pub(crate) const MANIFESTS: &[Refused] = &[
     refused("{kind: User, spec: {organizationRef: {name: a}}}", "spec.type: Required value"),
     refused("{kind: User, spec: {type: Machine}}", "spec.organizationRef: Required value"),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Person}}", PERSON),
-    refused("{kind: User, spec: {organizationRef: {name: a}, type: Robot}}", r#"supported values: "Person", "Machine""#),
+    refused(
+        "{kind: User, spec: {organizationRef: {name: a}, type: Robot}}",
+        r#"supported values: "Person", "Machine""#,
+    ),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Person, email: ada}}", EMAIL),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Person, email: a@b@c}}", EMAIL),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Person, email: ''}}", EMAIL),
@@ -155,7 +149,10 @@ pub(crate) const MANIFESTS: &[Refused] = &[
     ),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Machine, externalID: b}}", EXTERNAL_ID),
     refused("{kind: User, spec: {organizationRef: {name: a}, type: Machine, roles: [b, b]}}", "uplicate"),
-    refused("{kind: User, spec: {organizationRef: {name: a}, type: Machine, username: 'a '}}", "username must be printable"),
+    refused(
+        "{kind: User, spec: {organizationRef: {name: a}, type: Machine, username: 'a '}}",
+        "username must be printable",
+    ),
     refused(
         "{kind: User, spec: {organizationRef: {name: a}, type: Machine, tyk: {permissions: {apis: all}}}}",
         r#"supported values: "read", "write", "deny", "admin""#,
@@ -198,12 +195,18 @@ pub(crate) const MANIFESTS: &[Refused] = &[
         "{kind: Token, spec: {userRef: {name: a}, secret: {annotations: {org-operator.dev/issued-at: a}}}}",
         "annotations of org-operator.dev/ are the operator's own",
     ),
-    refused("{kind: Token, spec: {userRef: {name: a}, secret: {annotations: {a/b/c: d}}}}", "a key of annotations is a name"),
+    refused(
+        "{kind: Token, spec: {userRef: {name: a}, secret: {annotations: {a/b/c: d}}}}",
+        "a key of annotations is a name",
+    ),
     refused(
         "{kind: Token, spec: {userRef: {name: a}, secret: {template: {A: ''}}}}",
         r#"a template must not be empty; in a Helm chart write {{ "{{ token }}" }}"#,
     ),
-    refused("{kind: Token, spec: {userRef: {name: a}, secret: {template: {A/B: c}}}}", "a key of template becomes a key of the Secret"),
+    refused(
+        "{kind: Token, spec: {userRef: {name: a}, secret: {template: {A/B: c}}}}",
+        "a key of template becomes a key of the Secret",
+    ),
     refused(
         "{kind: Organization, spec: {keyPair: {secret: {template: {private.pem: '{{ privateKey }}'}}}}}",
         "are always written as they are: choose another key",

@@ -1,0 +1,285 @@
+//! An operator process, and what is waited for while it works.
+
+use std::fs::{File, OpenOptions};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::Duration;
+
+use kube::api::ListParams;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::objects::KINDS;
+use super::{Cluster, PATIENCE, condition, eventually, namespace, plane};
+
+/// The account's name in the operator's namespace.
+const ACCOUNT: &str = "org-operator";
+/// How much of the end of its log is shown on failure.
+const TAIL: usize = 40;
+/// How long it may take to stop: a cluster gives it 30 seconds.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// An operator with a namespace, a service account, a data directory and a port of its own. Dropping it kills it.
+pub(crate) struct Operator {
+    home: String,
+    kubeconfig: PathBuf,
+    arguments: Vec<String>,
+    files: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Operator {
+    /// An operator for those namespaces, started and ready. `extra` arguments follow `run`.
+    pub(crate) async fn start(namespaces: &[&str], extra: &[&str]) -> Self {
+        let mut operator = Self::prepare(namespaces, extra);
+        operator.run().await;
+        operator
+    }
+
+    /// The same, not started.
+    pub(crate) fn prepare(namespaces: &[&str], extra: &[&str]) -> Self {
+        let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/org-operator/files/rules.yaml");
+        let home = namespace("operator");
+        let kubeconfig = plane().service_account_kubeconfig(&home, ACCOUNT, &rules).unwrap();
+        let mut arguments = Vec::new();
+        if !namespaces.is_empty() {
+            arguments.push(format!("--watch-namespaces={}", namespaces.join(",")));
+        }
+        if !extra.iter().any(|argument| argument.starts_with("--owner-id")) {
+            arguments.push("--owner-id=test".to_owned());
+        }
+        arguments.extend(extra.iter().map(|&argument| argument.to_owned()));
+        let files = tempfile::tempdir().unwrap();
+        File::create(files.path().join("log")).unwrap();
+        Self { home, kubeconfig, arguments, files, port: 0, child: None }
+    }
+
+    /// Starts it, and waits until its caches are filled.
+    pub(crate) async fn run(&mut self) {
+        self.spawn();
+        let url = format!("{}/readyz", self.url());
+        let started = eventually("the operator is ready", PATIENCE, async || {
+            if let Some(status) = self.child.as_mut().unwrap().try_wait().unwrap() {
+                // Somebody took the port that was free a moment ago.
+                assert!(self.log().contains("cannot listen on"), "it ended with {status}: {}", self.log_tail());
+                self.spawn();
+            }
+            let url = if url.contains(&format!(":{}/", self.port)) { url.clone() } else { self.url() + "/readyz" };
+            match super::directory::http().get(url).send().await {
+                Ok(answer) if answer.status().is_success() => Ok(()),
+                Ok(answer) => Err(answer.status().to_string()),
+                Err(error) => Err(error.to_string()),
+            }
+        });
+        let result = started.await;
+        result.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
+    }
+
+    /// Starts it and waits for nothing.
+    pub(crate) fn spawn(&mut self) {
+        assert!(self.child.is_none() || self.exited().is_some(), "it runs already");
+        self.port = free_port();
+        let log = OpenOptions::new().append(true).open(self.log_path()).unwrap();
+        let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
+            self.configure(command, self.port);
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        });
+        self.child = Some(child.unwrap());
+    }
+
+    /// Runs a second process of the same arguments, but for its port, to its end: for what must not start.
+    pub(crate) fn output(&self) -> Output {
+        let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
+            self.configure(command, free_port());
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        });
+        child.unwrap().wait_with_output().unwrap()
+    }
+
+    fn configure(&self, command: &mut Command, port: u16) {
+        command
+            .arg("run")
+            .arg("--embedded-data-dir")
+            .arg(self.data_dir())
+            .arg(format!("--listen=127.0.0.1:{port}"))
+            .args(&self.arguments)
+            .env_clear()
+            .env("RUST_BACKTRACE", "1")
+            .env("KUBECONFIG", &self.kubeconfig);
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.as_ref().expect("it runs").id()
+    }
+
+    /// How it ended, if it has.
+    pub(crate) fn exited(&mut self) -> Option<ExitStatus> {
+        self.child.as_mut()?.try_wait().unwrap()
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// SIGTERM; returns how it ended, which must be within the time that a cluster gives it.
+    pub(crate) async fn terminate(&mut self) -> ExitStatus {
+        let id = self.id();
+        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
+        assert!(sent.success());
+        let ended = eventually("SIGTERM ends the operator", GRACE, async || self.exited().ok_or("it runs")).await;
+        let status = ended.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
+        self.child = None;
+        status
+    }
+
+    /// SIGTERM; it must end with exit code 0.
+    pub(crate) async fn stop(&mut self) {
+        let status = self.terminate().await;
+        assert_eq!(status.code(), Some(0), "{}", self.log_tail());
+    }
+
+    /// Stops it in good order and starts it again.
+    pub(crate) async fn restart(&mut self) {
+        self.stop().await;
+        self.run().await;
+    }
+
+    /// Where its port is, without a slash at the end. Another one after each start.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The namespace that it runs in, where its Lease is.
+    pub(crate) fn home(&self) -> &str {
+        &self.home
+    }
+
+    /// Its name to the API server.
+    pub(crate) fn user(&self) -> String {
+        format!("system:serviceaccount:{}:{ACCOUNT}", self.home)
+    }
+
+    /// The embedded backend's data directory.
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.files.path().join("data")
+    }
+
+    /// Its log, of all its starts.
+    pub(crate) fn log_path(&self) -> PathBuf {
+        self.files.path().join("log")
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.log_path()).unwrap()
+    }
+
+    /// The end of that.
+    pub(crate) fn log_tail(&self) -> String {
+        let log = self.log();
+        let lines: Vec<&str> = log.lines().collect();
+        format!("the operator's log ends:\n{}", lines[lines.len().saturating_sub(TAIL)..].join("\n"))
+    }
+
+    /// Waits until `done` finds what it looks for in an object, and returns that object.
+    pub(crate) async fn wait(
+        &self,
+        cluster: &Cluster,
+        kind: &str,
+        name: &str,
+        what: &str,
+        done: impl Fn(&Value) -> bool,
+    ) -> Value {
+        let found =
+            eventually(format!("{kind} {name} {what}"), PATIENCE, async || match cluster.get(kind, name).await {
+                Some(object) if done(&object) => Ok(object),
+                Some(object) => Err(format!("{:#}", object["status"])),
+                None => Err("there is none".to_owned()),
+            });
+        found.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()))
+    }
+
+    /// Waits until an object is Ready for its manifest as it is now.
+    pub(crate) async fn wait_ready(&self, cluster: &Cluster, kind: &str, name: &str) -> Value {
+        self.wait(cluster, kind, name, "becomes Ready", is_ready).await
+    }
+
+    /// Waits until an object is not Ready for that reason, for its manifest as it is now.
+    pub(crate) async fn wait_reason(&self, cluster: &Cluster, kind: &str, name: &str, reason: &str) -> Value {
+        self.wait(cluster, kind, name, &format!("says {reason}"), |object| {
+            let ready = condition(object, "Ready");
+            ready["reason"] == reason && ready["observedGeneration"] == object["metadata"]["generation"]
+        })
+        .await
+    }
+
+    /// Waits until every resource of ours in the namespace is Ready; there are `count`.
+    pub(crate) async fn wait_all_ready(&self, cluster: &Cluster, count: usize) {
+        let all = eventually(format!("all in {} become Ready", cluster.namespace()), PATIENCE, async || {
+            let (mut ready, mut rest) = (0, Vec::new());
+            for kind in KINDS {
+                for object in cluster.list(kind).await {
+                    if is_ready(&object) {
+                        ready += 1;
+                    } else {
+                        rest.push(format!("{kind} {}: {}", object["metadata"]["name"], condition(&object, "Ready")));
+                    }
+                }
+            }
+            if ready == count { Ok(()) } else { Err(format!("{ready} of {count}; {}", rest.join("; "))) }
+        });
+        all.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
+    }
+
+    /// Waits until an object is gone.
+    pub(crate) async fn wait_gone(&self, cluster: &Cluster, kind: &str, name: &str) {
+        let gone = eventually(format!("{kind} {name} goes"), PATIENCE, async || {
+            cluster.get(kind, name).await.map_or(Ok(()), |object| Err(format!("{object:#}")))
+        });
+        gone.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
+    }
+
+    /// Waits until nothing of ours is left in the namespace.
+    pub(crate) async fn wait_all_gone(&self, cluster: &Cluster) {
+        let gone = eventually(format!("all in {} goes", cluster.namespace()), PATIENCE, async || {
+            let mut left = Vec::new();
+            for kind in KINDS {
+                for object in cluster.api(kind).list(&ListParams::default()).await.unwrap().items {
+                    let object = serde_json::to_value(object).unwrap();
+                    left.push(format!("{kind} {}: {}", object["metadata"]["name"], condition(&object, "Ready")));
+                }
+            }
+            if left.is_empty() { Ok(()) } else { Err(left.join("; ")) }
+        });
+        gone.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may have ended by itself.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+fn is_ready(object: &Value) -> bool {
+    let ready = condition(object, "Ready");
+    ready["status"] == "True"
+        && ready["observedGeneration"] == object["metadata"]["generation"]
+        && object["status"]["observedGeneration"] == object["metadata"]["generation"]
+}
+
+/// A port that was free a moment ago.
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
