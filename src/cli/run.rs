@@ -74,7 +74,16 @@ enum StartError {
     Client(#[source] kube::Error),
     #[error("the API server at {url} does not answer: is it up, and is KUBECONFIG the right one?")]
     Unreachable { url: String, source: kube::Error },
-    #[error("the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`")]
+    #[error(
+        "the API server at {url} did not answer within {} s: is it up, and is KUBECONFIG the right one?",
+        API_TIMEOUT.as_secs()
+    )]
+    Silent { url: String },
+    #[error("the API server at {url} refuses: is KUBECONFIG the right one, and its credential good?")]
+    Refused { url: String, source: kube::Error },
+    #[error(
+        "the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`"
+    )]
     NoDefinitions,
     #[error("cannot listen on {address}: choose another --listen")]
     Listen { address: SocketAddr, source: std::io::Error },
@@ -125,7 +134,8 @@ impl Run {
 
         let stop = stop_on_signal()?;
         let readiness = Readiness::default();
-        let serving = tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
+        let serving =
+            tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %self.listen, "started");
         watch::run(parts, &self.watch_namespaces, stop.clone(), || {
             readiness.set();
@@ -144,13 +154,19 @@ impl Run {
 
 /// Without its definitions the operator could only wait.
 async fn definitions(client: &Client, url: String) -> Result<(), StartError> {
-    match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+    let version = format!("{GROUP}/{VERSION}");
+    let Ok(answer) = tokio::time::timeout(API_TIMEOUT, client.list_api_group_resources(&version)).await else {
+        return Err(StartError::Silent { url });
+    };
+    match answer {
         Ok(found) => {
             let kinds = ["platforms", "organizations", "users", "tokens"];
             let all = kinds.iter().all(|kind| found.resources.iter().any(|resource| resource.name == *kind));
             if all { Ok(()) } else { Err(StartError::NoDefinitions) }
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Err(StartError::NoDefinitions),
+        // By its code: the API server answers for an unknown group in plain text, which has no reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(StartError::NoDefinitions),
+        Err(source @ kube::Error::Api(_)) => Err(StartError::Refused { url, source }),
         Err(source) => Err(StartError::Unreachable { url, source }),
     }
 }
@@ -190,6 +206,7 @@ fn namespaced_name(text: &str) -> Result<(String, String), String> {
 
 /// The marks on the platforms are `ownerID/namespace/name` and `#attempt`.
 fn owner_id(text: &str) -> Result<String, String> {
-    let valid = !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let valid =
+        !text.is_empty() && text.len() <= 63 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
     if valid { Ok(text.to_owned()) } else { Err("write 1 to 63 letters, digits, -, _ and .".to_owned()) }
 }
