@@ -17,15 +17,16 @@ use super::in_flight::Progress;
 use super::managed::{Desired, Managed, SlotContent, key};
 use super::observe::judge;
 use super::report;
-use super::stop::Stop;
+use super::stop::{Stop, within};
 use crate::api::annotation::{FIELD_MANAGER, FINALIZER};
 use crate::api::{Platform, annotation};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{Created, Entity, Record};
 use crate::domain::fault::FaultKind;
 use crate::domain::plan::{SlotState, Step};
+use crate::domain::policy::DeletionPolicy;
 use crate::keys;
-use crate::kubernetes::secret::{SecretError, SecretImage, StoredSecret, Values};
+use crate::kubernetes::secret::{DEADLINE, SecretError, SecretImage, StoredSecret, Values};
 use crate::platform::AdminApi;
 
 /// How often a Secret with a value that cannot be had again is tried to be written before the value is given up.
@@ -84,7 +85,7 @@ impl<K: Managed> Act<K> {
             Step::HoldPlatform => hold_platform(&self.context, &self.desired).await,
             Step::AddFinalizer => {
                 self.progress.doing("adding the finalizer");
-                self.object = add_finalizer(&self.context, &self.object).await?;
+                self.object = add_finalizer(&self.context, &self.object, K::made_in(&self.desired)).await?;
                 Ok(())
             }
             Step::Generate(slot) => self.generate(slot).await,
@@ -121,8 +122,14 @@ impl<K: Managed> Act<K> {
                 done.record = Some(K::backend(api.as_ref()).update(&self.desired.place.scope, &id, &change).await?);
                 Ok(())
             }
-            Step::Revoke(id) | Step::Delete(id) => {
+            Step::Revoke(id) => {
+                self.progress.doing("revoking on the platform");
+                let api = self.api()?;
+                Ok(K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?)
+            }
+            Step::Delete(id) => {
                 self.progress.doing("deleting on the platform");
+                self.still_meant().await?;
                 let api = self.api()?;
                 Ok(K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?)
             }
@@ -142,6 +149,8 @@ impl<K: Managed> Act<K> {
                 }
                 None => Ok(()),
             },
+            Step::AttachSecret(slot) => self.set_secret_owner(slot, Some(self.owner())).await,
+            Step::DetachSecret(slot) => self.set_secret_owner(slot, None).await,
             Step::RemoveFinalizer => remove_finalizer(&self.context, &self.object).await,
         }
     }
@@ -153,6 +162,35 @@ impl<K: Managed> Act<K> {
 
     fn namespace(&self) -> String {
         self.object.namespace().unwrap_or_default()
+    }
+
+    /// A deletion cannot be undone, so the manifest is read once more: the copy in hand may be from before somebody
+    /// patched it to Retain.
+    async fn still_meant(&self) -> Result<(), Stop> {
+        let api: Api<K> = Api::namespaced(self.context.client.clone(), &self.namespace());
+        let live = within(api.get_metadata(&self.object.name_any())).await?;
+        let same = live.uid() == self.object.uid() && live.metadata.generation == self.object.meta().generation;
+        if same { Ok(()) } else { Err(Stop::Again) }
+    }
+
+    async fn set_secret_owner(&self, slot: usize, owner: Option<OwnerReference>) -> Result<(), Stop> {
+        let Some(read) = &self.secrets[slot] else {
+            return Ok(());
+        };
+        self.progress.doing("changing the owner of a Secret");
+        let name = &self.desired.slots[slot].name;
+        Ok(self.context.secrets.set_owner(&self.namespace(), name, read, owner).await?)
+    }
+
+    fn owner(&self) -> OwnerReference {
+        OwnerReference {
+            api_version: K::api_version(&()).into_owned(),
+            kind: K::kind(&()).into_owned(),
+            name: self.object.name_any(),
+            uid: self.desired.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: Some(false),
+        }
     }
 
     /// Makes the values of a slot and creates its Secret. Where another pass was faster, its values are the ones.
@@ -268,6 +306,7 @@ impl<K: Managed> Act<K> {
         let mut labels = spec.labels.clone();
         labels.extend(own.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let mut annotations = spec.annotations.clone();
+        annotations.insert(annotation::SECRET_OWNER_UID.to_owned(), self.desired.uid.clone());
         annotations.insert(annotation::SECRET_PLATFORM_URL.to_owned(), self.desired.place.platform.url.clone());
         annotations.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
         SecretImage {
@@ -276,14 +315,7 @@ impl<K: Managed> Act<K> {
             type_: spec.type_.clone(),
             labels,
             annotations,
-            owner: OwnerReference {
-                api_version: K::api_version(&()).into_owned(),
-                kind: K::kind(&()).into_owned(),
-                name: self.object.name_any(),
-                uid: self.desired.uid.clone(),
-                controller: Some(true),
-                block_owner_deletion: Some(false),
-            },
+            owner: (self.desired.policy.deletion == DeletionPolicy::Delete).then(|| self.owner()),
         }
     }
 }
@@ -298,10 +330,18 @@ fn generation(error: &keys::KeyError) -> Stop {
     Stop::outage(Reason::Progressing, "generating the credential failed and is tried again")
 }
 
-async fn add_finalizer<K: Managed>(context: &Context, object: &Arc<K>) -> Result<Arc<K>, Stop> {
+async fn add_finalizer<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    made_in: Option<String>,
+) -> Result<Arc<K>, Stop> {
     let mut finalizers = object.finalizers().to_vec();
     finalizers.push(FINALIZER.to_owned());
-    set_finalizers(context, object, &finalizers).await?.ok_or(Stop::Gone)
+    let mut metadata = json!({"finalizers": finalizers});
+    if let Some(made_in) = made_in {
+        metadata["annotations"] = json!({annotation::MADE_IN: made_in});
+    }
+    patch_metadata(context, object, metadata).await?.ok_or(Stop::Gone)
 }
 
 /// Takes our finalizer off, if it is there.
@@ -318,14 +358,24 @@ pub async fn set_finalizers<K: super::managed::Reconciled>(
     object: &Arc<K>,
     finalizers: &[String],
 ) -> Result<Option<Arc<K>>, Stop> {
+    patch_metadata(context, object, json!({"finalizers": finalizers})).await
+}
+
+async fn patch_metadata<K: super::managed::Reconciled>(
+    context: &Context,
+    object: &Arc<K>,
+    mut metadata: serde_json::Value,
+) -> Result<Option<Arc<K>>, Stop> {
     let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    let patch = json!({"metadata": {
-        "uid": object.uid(),
-        "resourceVersion": object.resource_version(),
-        "finalizers": finalizers,
-    }});
+    metadata["uid"] = json!(object.uid());
+    metadata["resourceVersion"] = json!(object.resource_version());
+    let patch = json!({"metadata": metadata});
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    match api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await {
+    let (name, patch) = (object.name_any(), Patch::Merge(patch));
+    let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch(&name, &params, &patch)).await else {
+        return Err(Stop::Again);
+    };
+    match answer {
         Ok(written) => {
             let written = Arc::new(written);
             K::objects(context).recent.wrote(Arc::clone(&written));

@@ -10,6 +10,7 @@ use super::context::Context;
 use super::stop::Stop;
 use crate::api::{NamespacesFrom, Permission, Platform};
 use crate::domain::condition::Reason;
+use crate::kubernetes::secret::DEADLINE;
 
 /// What a namespace may do on a Platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +43,17 @@ pub async fn grant(context: &Context, platform: &Platform, namespace: &str) -> R
 
 async fn labels(context: &Context, namespace: &str) -> Result<BTreeMap<String, String>, Stop> {
     let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    match namespaces.get_metadata(namespace).await {
-        Ok(found) => Ok(found.metadata.labels.unwrap_or_default()),
-        Err(error) => {
+    match tokio::time::timeout(DEADLINE, namespaces.get_metadata(namespace)).await {
+        Ok(Ok(found)) => return Ok(found.metadata.labels.unwrap_or_default()),
+        Ok(Err(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, namespace, "Namespace not readable");
-            Err(Stop::outage(
-                Reason::NamespaceNotAllowed,
-                format!(
-                    "the labels of the namespace {namespace} cannot be read, so the Platform's selector cannot be applied"
-                ),
-            ))
         }
+        Err(_) => tracing::warn!(namespace, "the API server did not answer in time"),
     }
+    Err(Stop::outage(
+        Reason::NamespaceNotAllowed,
+        format!("the labels of the namespace {namespace} cannot be read, so the Platform's selector cannot be applied"),
+    ))
 }
 
 fn matches(

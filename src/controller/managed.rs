@@ -81,6 +81,11 @@ pub trait Managed: Reconciled {
         ownership: Ownership,
     ) -> Option<<Self::Entity as Entity>::Change>;
 
+    /// Where it is about to be made, for those whose place cannot be found any more when their parent is gone.
+    fn made_in(_: &Desired<Self>) -> Option<String> {
+        None
+    }
+
     /// The change that takes our owner mark off.
     fn release() -> <Self::Entity as Entity>::Change;
 

@@ -8,11 +8,11 @@ use kube::ResourceExt;
 use super::context::Context;
 use super::managed::{Desired, Managed};
 use super::stop::Stop;
-use crate::api::annotation::{FINALIZER, SECRET_EXTERNAL_ID};
+use crate::api::annotation::{FINALIZER, SECRET_EXTERNAL_ID, SECRET_OWNER_UID};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::plan::{Candidate, Facts, Slot, SlotState};
 use crate::domain::policy::DeletionPolicy;
-use crate::kubernetes::secret::StoredSecret;
+use crate::kubernetes::secret::{SecretError, StoredSecret};
 use crate::platform;
 
 /// What was seen.
@@ -32,7 +32,17 @@ pub async fn observe<K: Managed>(
     desired: &Desired<K>,
 ) -> Result<Observed<K>, Stop> {
     let namespace = object.namespace().unwrap_or_default();
-    let read = try_join_all(desired.slots.iter().map(|slot| context.secrets.get(&namespace, &slot.name)));
+    let deleting = object.meta().deletion_timestamp.is_some();
+    let read = try_join_all(desired.slots.iter().map(async |slot| {
+        match context.secrets.get(&namespace, &slot.name).await {
+            // The way out needs no Secret: a namespace that is deleted may have taken the right to read them already.
+            Err(error @ (SecretError::Denied { .. } | SecretError::Malformed { .. })) if deleting => {
+                tracing::warn!(error = &error as &dyn std::error::Error, secret = slot.name, "deleted without reading");
+                Ok(None)
+            }
+            read => read,
+        }
+    }));
     let (found, records) = try_join(async { read.await.map_err(Stop::from) }, lookup(object, desired)).await?;
 
     let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
@@ -61,10 +71,12 @@ pub async fn observe<K: Managed>(
         .slots
         .iter()
         .zip(states)
-        .map(|(slot, state)| Slot {
+        .zip(&secrets)
+        .map(|((slot, state), secret)| Slot {
             secret: slot.name.clone(),
             source: slot.content.source(),
             state,
+            collected: secret.as_ref().is_some_and(|secret| secret.controller_uid.is_some()),
             written: slot.written,
             on_adoption: slot.on_adoption,
         })
@@ -72,9 +84,10 @@ pub async fn observe<K: Managed>(
     let facts = Facts {
         kind: K::KIND,
         name: desired.name.clone(),
-        deleting: object.meta().deletion_timestamp.is_some(),
+        deleting,
         finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
         platform_held: desired.place.held,
+        reachable: desired.place.api.is_some(),
         policy: desired.policy.clone(),
         recorded_id,
         missing_since,
@@ -126,11 +139,19 @@ async fn lookup<K: Managed>(object: &Arc<K>, desired: &Desired<K>) -> Result<Vec
     }
 }
 
+/// By its owner reference; where it has none, by the annotation.
+fn is_ours(secret: &StoredSecret, uid: &str) -> bool {
+    match &secret.controller_uid {
+        Some(controller) => controller == uid,
+        None => secret.annotations.get(SECRET_OWNER_UID).is_some_and(|owner| owner == uid),
+    }
+}
+
 /// Whose a Secret is, and whether it is whole.
 pub fn judge(stored: Option<StoredSecret>, uid: &str, keys: &[&str]) -> (SlotState, Option<StoredSecret>) {
     match stored {
         None => (SlotState::Absent, None),
-        Some(secret) if secret.controller_uid.as_deref() == Some(uid) => {
+        Some(secret) if is_ours(&secret, uid) => {
             let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
             (SlotState::Ours { external_id, complete: secret.has(keys) }, Some(secret))
         }

@@ -10,7 +10,7 @@ use super::context::{self, Context};
 use super::import;
 use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, SlotSpec, key};
 use super::pass::{self, Pass};
-use super::resolve::{Resolved, not_allowed, resolve, resolve_deleting, shown};
+use super::resolve::{Resolved, resolve, resolve_deleting};
 use super::stop::Stop;
 use crate::api::{
     KeyPair, KeyPairStatus, ObjectStatus as _, Organization, OrganizationAdmin, OrganizationStatus, PlatformType,
@@ -82,11 +82,7 @@ impl Managed for Organization {
         let resolved = match (recorded, deleting) {
             (Some(recorded), true) => resolve_deleting(context, recorded, &own).await?,
             (Some(recorded), false) => {
-                let resolved = resolve(context, (&recorded.namespace, &recorded.name), Some(recorded), &own).await?;
-                if !resolved.grant.allowed {
-                    return Err(not_allowed(&shown(&recorded.namespace, &recorded.name, &own)));
-                }
-                resolved
+                resolve(context, (&recorded.namespace, &recorded.name), Some(recorded), &own, false).await?
             }
             (None, deleting) => {
                 let (namespace, name) = self.platform_reference(context).ok_or_else(|| {
@@ -95,7 +91,7 @@ impl Managed for Organization {
                         "give platformRef: the operator was started without a default Platform",
                     )
                 })?;
-                match resolve(context, (&namespace, &name), None, &own).await {
+                match resolve(context, (&namespace, &name), None, &own, deleting).await {
                     Ok(resolved) => resolved,
                     // The Platform waits for everything that was made on it: where it is gone, nothing was.
                     Err(_) if deleting && context.platforms.get(&namespace, &name).is_none() => return Ok(None),
@@ -412,6 +408,9 @@ impl Organization {
         let Some((namespace, name)) = self.platform_reference(context) else {
             return false;
         };
+        if namespace == place.platform.namespace && name == place.platform.name {
+            return true;
+        }
         let platform = context.platforms.get(&namespace, &name);
         let status = platform.as_ref().and_then(|platform| platform.status.as_ref());
         status.is_some_and(|status| {

@@ -14,7 +14,8 @@ use crate::api::annotation::FINALIZER;
 use crate::api::{CapabilityStatus, Platform, PlatformRecord, PlatformStatus};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Kind;
-use crate::domain::fault::Requeue;
+use crate::domain::fault::{FaultKind, Requeue};
+use crate::platform;
 
 #[async_trait]
 impl Reconciled for Platform {
@@ -32,7 +33,11 @@ impl Reconciled for Platform {
         draft.type_ = object.spec.platform_type();
         let api = context.connect.connect(object).await?;
         draft.url = Some(api.url());
-        let proof = api.probe().await;
+        // Under its own limit, so that a platform that hangs is said to.
+        let limit = context.settings.deadline / 2;
+        let proof = tokio::time::timeout(limit, api.probe()).await.unwrap_or_else(|_| {
+            Err(platform::Error::new(FaultKind::TimedOut, "probe", "the platform did not answer in time"))
+        });
         context.metrics.platform_up(&label, proof.is_ok());
         // A Platform is what an outage is said of: it keeps nothing of what it said before.
         let proof = proof.map_err(|error| match Stop::from(error) {

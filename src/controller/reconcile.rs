@@ -35,9 +35,14 @@ async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
     let began = Instant::now();
     let mut draft = object.status().cloned().unwrap_or_default();
     let pass = K::pass(&mut object, context, &mut draft);
-    let result = match tokio::time::timeout(context.settings.deadline, pass).await {
-        Ok(result) => result,
-        Err(_) => Err(overdue(context, &object.uid().unwrap_or_default())),
+    let result = if let Ok(result) = tokio::time::timeout(context.settings.deadline, pass).await {
+        result
+    } else {
+        // A task of the object may have written since: what it recorded must not be taken back.
+        let newest = K::objects(context).get(&object.namespace().unwrap_or_default(), &object.name_any());
+        object = newest.filter(|newest| newest.uid() == object.uid()).unwrap_or(object);
+        draft = object.status().cloned().unwrap_or_default();
+        Err(overdue(context, &object.uid().unwrap_or_default()))
     };
     let outcome = match &result {
         Ok(_) | Err(Stop::Gone) => ReconcileResult::Settled,

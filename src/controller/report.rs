@@ -21,6 +21,7 @@ use crate::api::ObjectStatus;
 use crate::api::annotation::{FLUX_REQUESTED_AT, PAUSED, RECONCILE_REQUESTED_AT, STATUS_FIELD_MANAGER};
 use crate::domain::condition::{self, Reason, State, Weight};
 use crate::domain::fault::Requeue;
+use crate::kubernetes::secret::DEADLINE;
 
 /// How soon a call in flight is joined again.
 const JOIN: Duration = Duration::from_millis(500);
@@ -39,7 +40,6 @@ pub struct Report<K: Reconciled> {
 pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Action {
     let Report { object, draft, result } = report;
     let uid = object.uid().unwrap_or_default();
-    let object = K::objects(context).recent.freshest(object);
     let (state, requeue, event) = match result {
         Ok(pass) => (pass.state, pass.requeue, pass.event),
         Err(Stop::Held { outage: true, requeue, state }) if settled(&*object) => {
@@ -127,7 +127,11 @@ async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Sta
         "status": status,
     });
     let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
-    match api.patch_status(&object.name_any(), &params, &Patch::Apply(patch)).await {
+    let (name, patch) = (object.name_any(), Patch::Apply(patch));
+    let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch_status(&name, &params, &patch)).await else {
+        return Err(Stop::Again);
+    };
+    match answer {
         Ok(written) => {
             let written = Arc::new(written);
             K::objects(context).recent.wrote(Arc::clone(&written));
@@ -209,7 +213,9 @@ async fn publish<K: Reconciled>(context: &Context, object: &K, type_: EventType,
         action: "Reconcile".to_owned(),
         secondary: None,
     };
-    if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
+    let reference = object.object_ref(&());
+    let published = tokio::time::timeout(DEADLINE, context.recorder.publish(&event, &reference)).await;
+    if let Ok(Err(error)) = published {
         // In a namespace that is being deleted nothing can be created any more.
         tracing::debug!(error = &error as &dyn std::error::Error, reason, "event not written");
     }

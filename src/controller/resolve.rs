@@ -26,22 +26,24 @@ pub struct Resolved {
     pub grant: Grant,
 }
 
-/// Finds the Platform `namespace/name` for something new, or for something that was made on `recorded`.
+/// Finds the Platform `namespace/name` for something new, or for something that was made on `recorded`. Something that
+/// is `leaving` was allowed once, so a Platform that is leaving too or a grant that was withdrawn does not hold it.
 pub async fn resolve(
     context: &Context,
     (namespace, name): (&str, &str),
     recorded: Option<&PlatformRecord>,
     from: &str,
+    leaving: bool,
 ) -> Result<Resolved, Stop> {
     let shown = shown(namespace, name, from);
     let Some(platform) = context.platforms.get(namespace, name) else {
         return Err(Stop::outage(Reason::DependencyNotReady, format!("{shown} is not there")));
     };
-    if platform.meta().deletion_timestamp.is_some() && recorded.is_none() {
+    if platform.meta().deletion_timestamp.is_some() && recorded.is_none() && !leaving {
         return Err(Stop::held(Reason::DependencyNotReady, format!("{shown} is being deleted")));
     }
     let grant = grant(context, &platform, from).await?;
-    if !grant.allowed && recorded.is_none() {
+    if !grant.allowed && !leaving {
         return Err(not_allowed(&shown));
     }
     let api = context.connect.connect(&platform).await.map_err(|_| {
@@ -70,13 +72,19 @@ pub async fn resolve(
 
 /// The Platform of a resource that is being deleted: what is recorded is enough, and what cannot be reached is left out.
 pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from: &str) -> Result<Resolved, Stop> {
-    let nothing = Grant { allowed: false, adopt: false, delete: false };
+    let own = recorded.namespace == from;
     let (namespace, name) = (recorded.namespace.as_str(), recorded.name.as_str());
-    match resolve(context, (namespace, name), Some(recorded), from).await {
+    match resolve(context, (namespace, name), Some(recorded), from, true).await {
         Ok(resolved) => Ok(resolved),
-        Err(Stop::Held { outage: true, .. }) => {
+        // Not there, changed, not to be connected: what is deleted waits for it, and what is retained does not.
+        Err(Stop::Held { .. }) => {
             let api = context.connect.reconnect(recorded.type_, &recorded.url).await;
-            Ok(Resolved { api, record: recorded.clone(), held: false, grant: nothing })
+            Ok(Resolved {
+                api,
+                record: recorded.clone(),
+                held: false,
+                grant: Grant { allowed: own, adopt: own, delete: own },
+            })
         }
         Err(stop) => Err(stop),
     }

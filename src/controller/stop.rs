@@ -2,8 +2,21 @@
 
 use crate::domain::condition::{Reason, State};
 use crate::domain::fault::{FaultKind, Requeue};
-use crate::kubernetes::secret::SecretError;
+use crate::kubernetes::secret::{DEADLINE, SecretError};
 use crate::platform;
+
+/// A read from the API server, which gets only so long.
+pub async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Stop> {
+    match tokio::time::timeout(DEADLINE, request).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(kube::Error::Api(status))) if status.is_not_found() => Err(Stop::Gone),
+        Ok(Err(error)) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the API server did not answer");
+            Err(Stop::Again)
+        }
+        Err(_) => Err(Stop::Again),
+    }
+}
 
 /// A pass that ended early.
 #[derive(Debug)]
@@ -57,7 +70,7 @@ impl From<SecretError> for Stop {
             SecretError::Refused { .. } => Reason::SecretWriteFailed,
             SecretError::Malformed { .. } => Reason::SecretConflict,
             // The API server is what the status would be written to as well.
-            SecretError::Unavailable(_) => {
+            SecretError::Unavailable(_) | SecretError::TimedOut => {
                 tracing::warn!(error = &error as &dyn std::error::Error, "Secret not reachable");
                 return Self::Again;
             }

@@ -84,7 +84,7 @@ impl Managed for Token {
         let resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
-            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own).await?
+            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own, false).await?
         };
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());

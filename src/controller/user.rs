@@ -11,7 +11,8 @@ use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, Sl
 use super::pass::{self, Pass};
 use super::resolve::{resolve, resolve_deleting};
 use super::stop::Stop;
-use crate::api::{InitialPassword, ObjectStatus, Organization, PlatformType, User, UserStatus};
+use crate::api::annotation::MADE_IN;
+use crate::api::{InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, User, UserStatus};
 use crate::domain::capability::{Capability, Support};
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, UserChange, UserRecord, UserType};
@@ -63,7 +64,9 @@ impl Managed for User {
         let parent = organization.as_ref().and_then(|organization| organization.status.as_ref());
         let made_in = parent.and_then(|parent| Some((parent.platform.clone()?, parent.external_id.clone()?)));
 
-        let (platform, organization_id) = match (status.platform.zip(status.organization_id), made_in) {
+        let recorded =
+            status.platform.zip(status.organization_id).or_else(|| deleting.then(|| self.begun_in()).flatten());
+        let (platform, organization_id) = match (recorded, made_in) {
             (Some(recorded), current) if deleting || current.as_ref().is_none_or(|current| *current == recorded) => {
                 recorded
             }
@@ -81,7 +84,7 @@ impl Managed for User {
                 }
                 current
             }
-            // An organisation's resource goes last: where it is gone or was never made, nothing was made in it.
+            // The finalizer carries the place: where neither names one, nothing was begun.
             (_, None) if deleting => return Ok(None),
             (_, None) => {
                 ready_for_new(organization.as_deref(), name)?;
@@ -91,7 +94,7 @@ impl Managed for User {
         let resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
-            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own).await?
+            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own, false).await?
         };
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(organization_id.clone());
@@ -175,6 +178,14 @@ impl Managed for User {
         (change != UserChange::default()).then_some(change)
     }
 
+    fn made_in(desired: &Desired<Self>) -> Option<String> {
+        let place = MadeIn {
+            platform: desired.place.platform.clone(),
+            organization_id: desired.place.scope.organization_id.clone(),
+        };
+        serde_json::to_string(&place).ok()
+    }
+
     fn release() -> UserChange {
         UserChange { owner: Some(None), ..UserChange::default() }
     }
@@ -241,7 +252,24 @@ fn sorted(mut roles: Vec<String>) -> Vec<String> {
     roles
 }
 
+/// Where a User was about to be made.
+#[derive(serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct MadeIn {
+    platform: PlatformRecord,
+    #[serde(rename = "organizationID")]
+    organization_id: String,
+}
+
 impl User {
+    /// Where it was about to be made, by the annotation that came with the finalizer. Anybody who may edit the User may
+    /// have changed it, so it is only used on the way out, where nothing is touched but what carries our mark.
+    fn begun_in(&self) -> Option<(PlatformRecord, String)> {
+        let text = self.annotations().get(MADE_IN)?;
+        let MadeIn { platform, organization_id } = serde_json::from_str(text).ok()?;
+        Some((platform, organization_id))
+    }
+
     /// Login name as the manifest has it.
     pub fn username(&self) -> String {
         self.spec.username.clone().unwrap_or_else(|| self.name_any())

@@ -36,6 +36,14 @@ pub const LABEL_KIND: &str = "org-operator.dev/kind";
 /// Label of Secrets: name of the resource that they belong to.
 pub const LABEL_NAME: &str = "org-operator.dev/name";
 
+/// Written together with the finalizer: where a User is about to be made, so that one whose creation was cut off before
+/// its status was written can be found and deleted when its Organization is gone. Only used on the way out, and only to
+/// look for the operator's own mark.
+pub const MADE_IN: &str = "org-operator.dev/made-in";
+
+/// Annotation of Secrets: uid of the resource that they belong to. The Secrets of what is retained have no owner
+/// reference, because a deletion in the foreground collects what has one before the operator is asked.
+pub const SECRET_OWNER_UID: &str = "org-operator.dev/owner-uid";
 /// Annotation of Secrets: URL of the platform that the value is for.
 pub const SECRET_PLATFORM_URL: &str = "org-operator.dev/platform-url";
 /// Annotation of Secrets: the platform's id of the object that the value is for.

@@ -23,6 +23,7 @@ pub const ABSENCE: Duration = Duration::from_secs(30);
 
 /// What is known about one object. `C` is the platform's change type of its kind.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all their combinations are met")]
 pub struct Facts<C> {
     /// Its kind.
     pub kind: Kind,
@@ -34,6 +35,8 @@ pub struct Facts<C> {
     pub finalizer: bool,
     /// The Platform carries our finalizer, so that it outlives this object.
     pub platform_held: bool,
+    /// The platform was asked. Otherwise no candidate means nothing.
+    pub reachable: bool,
     /// What the manifest asks for.
     pub policy: Policy,
     /// The id that is known to be this object's: from status, for a token from its Secret.
@@ -87,6 +90,8 @@ pub struct Slot {
     pub source: Source,
     /// What is there.
     pub state: SlotState,
+    /// It has an owner reference, and so is collected when the resource goes.
+    pub collected: bool,
     /// Status says that it was written before.
     pub written: bool,
     /// What to do about it when the object is taken over and the Secret is not there.
@@ -160,6 +165,10 @@ pub enum Step<C> {
     Release(String),
     /// Let the Secret of this slot outlive the resource.
     ReleaseSecret(usize),
+    /// Give the Secret of this slot an owner reference, so that it goes with the resource.
+    AttachSecret(usize),
+    /// Take the owner reference off: a deletion in the foreground collects what has one before we are asked.
+    DetachSecret(usize),
     /// Take our finalizer off the resource.
     RemoveFinalizer,
 }
@@ -345,7 +354,8 @@ fn creation<C>(facts: &Facts<C>) -> Plan<C> {
     let attempt = shown_once.map(|index| {
         steps.extend(orphans(facts, None).map(Step::Revoke));
         let attempt = next_attempt(facts);
-        steps.extend([Step::RecordAttempt(attempt), Step::ProveWritable(index)]);
+        // The proof changes nothing, so it goes first: a Secret that cannot be written costs no attempt.
+        steps.extend([Step::ProveWritable(index), Step::RecordAttempt(attempt)]);
         attempt
     });
     steps.push(Step::Create { attempt });
@@ -367,6 +377,10 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, adopted: bool) -> Pl
     }
     if facts.kind == Kind::Token {
         steps.extend(orphans(facts, Some(&found.id)).map(Step::Revoke));
+    }
+    if facts.policy.deletion == DeletionPolicy::Retain {
+        let attached = |&index: &usize| facts.slots[index].collected;
+        steps.extend((0..facts.slots.len()).filter(attached).map(Step::DetachSecret));
     }
     if let Some(change) = &found.change
         && (facts.policy.drift == DriftPolicy::Correct)
@@ -390,11 +404,12 @@ fn unavailable<C>(slot: &Slot) -> Plan<C> {
 /// Finalizers first: whatever follows may have to be cleaned up.
 fn holds<C>(facts: &Facts<C>) -> Vec<Step<C>> {
     let mut steps = Vec::new();
-    if !facts.platform_held {
-        steps.push(Step::HoldPlatform);
-    }
+    // Its own first: a Platform that is being deleted counts those that carry it.
     if !facts.finalizer {
         steps.push(Step::AddFinalizer);
+    }
+    if !facts.platform_held {
+        steps.push(Step::HoldPlatform);
     }
     steps
 }
@@ -439,6 +454,12 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
             );
         }
         DeletionPolicy::Delete => {
+            if !facts.reachable {
+                let message = "the Platform cannot be reached, so nothing was deleted: bring it back, or patch \
+                               deletionPolicy to Retain to let this resource go and leave the object there";
+                let verdict = Verdict::Held(State::new(Reason::DependencyNotReady, message), Requeue::Backoff);
+                return Plan { steps, verdict };
+            }
             if facts.kind == Kind::Organization {
                 if facts.dependents > 0 {
                     return Plan::held(
@@ -458,6 +479,11 @@ fn removal<C>(facts: &Facts<C>) -> Plan<C> {
                 }
             }
             steps.extend(ours.iter().map(|id| Step::Delete((*id).to_owned())));
+            let left = |&index: &usize| {
+                let slot = &facts.slots[index];
+                matches!(slot.state, SlotState::Ours { .. }) && !slot.collected
+            };
+            steps.extend((0..facts.slots.len()).filter(left).map(Step::AttachSecret));
         }
     }
     steps.push(Step::RemoveFinalizer);

@@ -18,6 +18,8 @@ enum Happening {
     Appear(bool),
     /// A person edits the object on the platform.
     Drift,
+    /// The platform goes, and comes back.
+    Outage,
     /// Time passes.
     Wait,
     /// The resource is deleted.
@@ -46,6 +48,8 @@ struct World {
     recorded_id: Option<u32>,
     attempt: i64,
     written: bool,
+    collected: bool,
+    reachable: bool,
     missing_since: Option<i64>,
     // Its Secrets: the token's id, or a password's presence.
     secrets: Vec<Option<u32>>,
@@ -77,6 +81,8 @@ impl World {
             recorded_id: None,
             attempt: 0,
             written: false,
+            collected: deletion == DeletionPolicy::Delete,
+            reachable: true,
             missing_since: None,
             secrets: vec![None; slots],
             objects: Vec::new(),
@@ -99,13 +105,15 @@ impl World {
         let missing_since = self.missing_since;
         self.missing_since = (recorded.is_some() && !there).then(|| missing_since.unwrap_or(self.now));
         // An object under its recorded id is the only one that the shell asks for; a token's marks are always asked.
-        let visible = |object: &&Object| !there || recorded == Some(object.id) || self.kind == Kind::Token;
+        let visible =
+            |object: &&Object| self.reachable && (!there || recorded == Some(object.id) || self.kind == Kind::Token);
         Facts {
             kind: self.kind,
             name: "acme".to_owned(),
             deleting: self.deleting,
             finalizer: self.finalizer,
             platform_held: self.platform_held,
+            reachable: self.reachable,
             policy: self.policy.clone(),
             recorded_id: recorded.map(|id| id.to_string()),
             missing_since: missing_since.filter(|_| !there).map(|since| Timestamp::from_second(since).unwrap()),
@@ -131,6 +139,7 @@ impl World {
                         Some(id) => SlotState::Ours { external_id: Some(id.to_string()), complete: true },
                         None => SlotState::Absent,
                     },
+                    collected: self.collected,
                     written: self.written,
                     on_adoption: if self.kind == Kind::User { OnAdoption::LeaveOut } else { OnAdoption::Unavailable },
                 })
@@ -200,6 +209,8 @@ impl World {
                 }
             }
             Step::ProveWritable(_) | Step::ReleaseSecret(_) => {}
+            Step::AttachSecret(_) => self.collected = true,
+            Step::DetachSecret(_) => self.collected = false,
             Step::RemoveFinalizer => (self.finalizer, self.gone) = (false, true),
         }
         if self.ours() > 1 {
@@ -210,6 +221,10 @@ impl World {
     /// A pass that ends after `limit` steps. The Secret of a minted value is written in the same breath as the value,
     /// but the process can die in between: with `limit` at the creation itself it does.
     fn pass(&mut self, limit: usize) -> Plan<()> {
+        // A pass without an answer ends before it plans, but for one that deletes.
+        if !self.reachable && !self.deleting {
+            return Plan { steps: Vec::new(), verdict: Verdict::Gone };
+        }
         let facts = self.facts();
         let plan = plan(&facts, Timestamp::from_second(self.now).unwrap());
         for (index, step) in plan.steps.iter().enumerate() {
@@ -256,6 +271,7 @@ impl World {
                 self.next_id += 1;
             }
             Happening::Drift => self.objects.iter_mut().for_each(|object| object.drifted = true),
+            Happening::Outage => self.reachable = !self.reachable,
             Happening::Wait => self.now += 40,
             Happening::Delete => self.deleting = true,
         }
@@ -263,6 +279,7 @@ impl World {
 
     /// Undisturbed passes until nothing changes.
     fn settle(&mut self) -> Plan<()> {
+        self.reachable = true;
         let mut last = self.pass(usize::MAX);
         for _ in 0..8 {
             if self.gone {
@@ -282,6 +299,7 @@ fn happening() -> impl Strategy<Value = Happening> {
         1 => Just(Happening::Vanish),
         1 => any::<bool>().prop_map(Happening::Appear),
         1 => Just(Happening::Drift),
+        1 => Just(Happening::Outage),
         2 => Just(Happening::Wait),
         1 => Just(Happening::Delete),
     ]

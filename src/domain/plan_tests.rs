@@ -17,6 +17,7 @@ fn organization() -> Facts<Change> {
         deleting: false,
         finalizer: false,
         platform_held: false,
+        reachable: true,
         policy: Policy {
             adoption: AdoptionPolicy::Never,
             may_adopt: true,
@@ -60,7 +61,14 @@ fn candidate(id: &str, ownership: Ownership) -> Candidate<Change> {
 }
 
 fn slot(source: Source, state: SlotState) -> Slot {
-    Slot { secret: "secret".to_owned(), source, state, written: false, on_adoption: OnAdoption::Unavailable }
+    Slot {
+        secret: "secret".to_owned(),
+        source,
+        state,
+        collected: true,
+        written: false,
+        on_adoption: OnAdoption::Unavailable,
+    }
 }
 
 fn whole(external_id: Option<&str>) -> SlotState {
@@ -85,7 +93,7 @@ fn reason(facts: &Facts<Change>) -> Option<Reason> {
 
 #[test]
 fn a_new_object_is_cleaned_up_for_before_it_is_made() {
-    assert_eq!(steps(&organization()), [Step::HoldPlatform, Step::AddFinalizer, Step::Create { attempt: None }]);
+    assert_eq!(steps(&organization()), [Step::AddFinalizer, Step::HoldPlatform, Step::Create { attempt: None }]);
 }
 
 #[test]
@@ -94,13 +102,13 @@ fn a_value_of_our_own_is_in_its_secret_before_the_platform_sees_it() {
         slots: vec![slot(Source::Generated, SlotState::Absent), slot(Source::Generated, whole(None))],
         ..organization()
     };
-    let expected = [Step::HoldPlatform, Step::AddFinalizer, Step::Generate(0), Step::Create { attempt: None }];
+    let expected = [Step::AddFinalizer, Step::HoldPlatform, Step::Generate(0), Step::Create { attempt: None }];
     assert_eq!(steps(&facts), expected, "the Secret that is there is used as it is");
 }
 
 #[test]
-fn a_value_shown_once_is_minted_after_its_attempt_is_recorded_and_its_secret_proved() {
-    let expected = [Step::RecordAttempt(1), Step::ProveWritable(0), Step::Create { attempt: Some(1) }];
+fn a_value_shown_once_is_minted_after_its_secret_is_proved_and_its_attempt_recorded() {
+    let expected = [Step::ProveWritable(0), Step::RecordAttempt(1), Step::Create { attempt: Some(1) }];
     assert_eq!(steps(&token()), expected);
 }
 
@@ -109,8 +117,8 @@ fn a_token_that_was_minted_and_not_stored_is_revoked_before_the_next() {
     let facts = Facts { attempt: 2, candidates: vec![candidate("lost", Ownership::OurAttempt(2))], ..token() };
     let expected = [
         Step::Revoke("lost".to_owned()),
-        Step::RecordAttempt(3),
         Step::ProveWritable(0),
+        Step::RecordAttempt(3),
         Step::Create { attempt: Some(3) },
     ];
     assert_eq!(steps(&facts), expected);
@@ -119,7 +127,7 @@ fn a_token_that_was_minted_and_not_stored_is_revoked_before_the_next() {
 #[test]
 fn a_token_of_an_attempt_that_is_not_recorded_is_not_revoked_and_its_number_not_used_again() {
     let facts = Facts { attempt: 1, candidates: vec![candidate("newer", Ownership::OurAttempt(5))], ..token() };
-    let expected = [Step::RecordAttempt(6), Step::ProveWritable(0), Step::Create { attempt: Some(6) }];
+    let expected = [Step::ProveWritable(0), Step::RecordAttempt(6), Step::Create { attempt: Some(6) }];
     assert_eq!(steps(&facts), expected);
 }
 
@@ -257,7 +265,7 @@ fn a_person_who_is_taken_over_keeps_the_password_that_only_they_know() {
     facts.slots = vec![slot(Source::Generated, SlotState::Absent)];
     assert_eq!(reason(&facts), Some(Reason::ValueUnavailable));
     facts.slots[0].on_adoption = OnAdoption::LeaveOut;
-    assert_eq!(steps(&facts), [Step::HoldPlatform, Step::AddFinalizer]);
+    assert_eq!(steps(&facts), [Step::AddFinalizer, Step::HoldPlatform]);
 }
 
 #[test]
@@ -300,6 +308,27 @@ fn an_organisation_is_pruned_last_and_only_where_its_namespace_may() {
     assert_eq!(reason(&forbidden), Some(Reason::NotPermitted));
     forbidden.policy.deletion = DeletionPolicy::Retain;
     assert_eq!(reason(&forbidden), None, "Retain always lets it go");
+}
+
+#[test]
+fn what_cannot_be_asked_for_is_not_taken_for_gone() {
+    let mut facts = Facts { deleting: true, reachable: false, candidates: Vec::new(), ..made() };
+    assert_eq!(reason(&facts), Some(Reason::DependencyNotReady));
+    facts.policy.deletion = DeletionPolicy::Retain;
+    assert_eq!(steps(&facts), [Step::RemoveFinalizer], "Retain lets it go with the platform down too");
+}
+
+#[test]
+fn the_secrets_of_what_is_retained_have_no_owner_that_could_take_them_along() {
+    let mut facts = Facts { slots: vec![slot(Source::Generated, whole(None))], ..made() };
+    assert_eq!(steps(&facts), []);
+    facts.policy.deletion = DeletionPolicy::Retain;
+    assert_eq!(steps(&facts), [Step::DetachSecret(0)]);
+    facts.slots[0].collected = false;
+    assert_eq!(steps(&facts), []);
+    facts.policy.deletion = DeletionPolicy::Delete;
+    facts.deleting = true;
+    assert_eq!(steps(&facts), [Step::Delete("1".to_owned()), Step::AttachSecret(0), Step::RemoveFinalizer]);
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! logs it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -23,6 +24,9 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::domain::annotation::{FIELD_MANAGER, SECRET_RELEASED};
 
+/// How long one request to the API server may take.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
 /// The values of a Secret by key.
 pub type Values = BTreeMap<String, SecretString>;
 
@@ -39,8 +43,8 @@ pub struct SecretImage {
     pub labels: BTreeMap<String, String>,
     /// Annotations, ours included.
     pub annotations: BTreeMap<String, String>,
-    /// The resource that it belongs to.
-    pub owner: OwnerReference,
+    /// The resource that it is collected with, if it is.
+    pub owner: Option<OwnerReference>,
 }
 
 /// A Secret as it was read.
@@ -114,6 +118,9 @@ pub enum SecretError {
     /// The API server did not answer.
     #[error("the API server did not answer")]
     Unavailable(#[source] Box<kube::Error>),
+    /// The API server took too long to answer: a write may have happened.
+    #[error("the API server did not answer in time")]
+    TimedOut,
 }
 
 /// Reads and writes Secrets.
@@ -134,18 +141,27 @@ impl SecretStore {
         Self { client }
     }
 
+    /// A watch has no end, so the client has no limit of its own for how long an answer may take.
+    async fn send(&self, request: axum::http::Request<Vec<u8>>) -> Result<String, Failed> {
+        match tokio::time::timeout(DEADLINE, self.client.request_text(request)).await {
+            Ok(answer) => answer.map_err(Failed::Kube),
+            Err(_) => Err(Failed::TimedOut),
+        }
+    }
+
     /// Reads one; `None` where there is none.
     pub async fn get(&self, namespace: &str, name: &str) -> Result<Option<StoredSecret>, SecretError> {
         let request = request(namespace)
             .get(name, &GetParams::default())
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
-        match self.client.request_text(request).await {
+        match self.send(request).await {
             Ok(text) => parse(name, &Zeroizing::new(text)).map(Some),
-            Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-            Err(kube::Error::Api(status)) if status.is_forbidden() => {
+            Err(Failed::Kube(kube::Error::Api(status))) if status.is_not_found() => Ok(None),
+            Err(Failed::Kube(kube::Error::Api(status))) if status.is_forbidden() => {
                 Err(SecretError::Denied { verb: "get", namespace: namespace.to_owned() })
             }
-            Err(error) => Err(unavailable(error)),
+            Err(Failed::Kube(error)) => Err(unavailable(error)),
+            Err(Failed::TimedOut) => Err(SecretError::TimedOut),
         }
     }
 
@@ -157,7 +173,7 @@ impl SecretStore {
         let request = request(&image.namespace)
             .create(&params, serialise(body))
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
-        match self.client.request_text(request).await {
+        match self.send(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
                 Ok(())
@@ -194,13 +210,28 @@ impl SecretStore {
         self.patch(namespace, name, body, false).await
     }
 
+    /// Gives one an owner reference, or takes it off; nothing else changes.
+    pub async fn set_owner(
+        &self,
+        namespace: &str,
+        name: &str,
+        read: &StoredSecret,
+        owner: Option<OwnerReference>,
+    ) -> Result<(), SecretError> {
+        let body = json!({"metadata": {
+            "resourceVersion": read.resource_version,
+            "ownerReferences": owner.map(|owner| vec![owner]),
+        }});
+        self.patch(namespace, name, body, false).await
+    }
+
     async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
         let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(Wiped(body));
         let request = request(namespace)
             .patch(name, &params, &patch)
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
-        match self.client.request_text(request).await {
+        match self.send(request).await {
             Ok(text) => {
                 drop(Zeroizing::new(text));
                 Ok(())
@@ -208,6 +239,12 @@ impl SecretStore {
             Err(error) => Err(refusal("patch", namespace, name, error)),
         }
     }
+}
+
+/// A request that was not answered well.
+enum Failed {
+    Kube(kube::Error),
+    TimedOut,
 }
 
 /// A body with secrets in it, wiped when it is dropped.
@@ -245,7 +282,7 @@ fn body(image: &SecretImage, values: &Values, resource_version: Option<&str>) ->
         resource_version: resource_version.map(str::to_owned),
         labels: Some(image.labels.clone()),
         annotations: Some(image.annotations.clone()),
-        owner_references: Some(vec![image.owner.clone()]),
+        owner_references: image.owner.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };
     let data: serde_json::Map<String, Value> = values
@@ -287,7 +324,11 @@ fn parse(name: &str, text: &str) -> Result<StoredSecret, SecretError> {
     })
 }
 
-fn refusal(verb: &'static str, namespace: &str, name: &str, error: kube::Error) -> SecretError {
+fn refusal(verb: &'static str, namespace: &str, name: &str, failed: Failed) -> SecretError {
+    let error = match failed {
+        Failed::Kube(error) => error,
+        Failed::TimedOut => return SecretError::TimedOut,
+    };
     match error {
         kube::Error::Api(status) if status.is_already_exists() => SecretError::AlreadyExists,
         kube::Error::Api(status) if status.is_conflict() => SecretError::Conflict,
