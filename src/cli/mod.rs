@@ -36,10 +36,16 @@ pub fn main() -> Result<(), Failure> {
     }
 }
 
-/// A failure and what lies beneath it, in one line.
+/// A failure and what lies beneath it, in one line. Many libraries' errors repeat their source: once is enough.
 pub fn one_line(failure: &(dyn std::error::Error + 'static)) -> String {
-    let chain = std::iter::successors(Some(failure), |error| error.source());
-    let texts: Vec<String> =
-        chain.map(|error| error.to_string().split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    texts.join(": ")
+    let mut line = String::new();
+    for error in std::iter::successors(Some(failure), |error| error.source()) {
+        let text = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
+        if line.is_empty() {
+            line = text;
+        } else if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+    }
+    line
 }

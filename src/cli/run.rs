@@ -75,6 +75,13 @@ enum StartError {
     #[error("the API server at {url} does not answer: is it up, and is KUBECONFIG the right one?")]
     Unreachable { url: String, source: kube::Error },
     #[error(
+        "the API server at {url} did not answer within {} s: is it up, and is KUBECONFIG the right one?",
+        API_TIMEOUT.as_secs()
+    )]
+    Silent { url: String },
+    #[error("the API server at {url} refuses: is KUBECONFIG the right one, and its credential good?")]
+    Refused { url: String, source: kube::Error },
+    #[error(
         "the custom resource definitions are missing: install them with `org-operator crds | kubectl apply --server-side -f -`"
     )]
     NoDefinitions,
@@ -147,13 +154,19 @@ impl Run {
 
 /// Without its definitions the operator could only wait.
 async fn definitions(client: &Client, url: String) -> Result<(), StartError> {
-    match client.list_api_group_resources(&format!("{GROUP}/{VERSION}")).await {
+    let version = format!("{GROUP}/{VERSION}");
+    let Ok(answer) = tokio::time::timeout(API_TIMEOUT, client.list_api_group_resources(&version)).await else {
+        return Err(StartError::Silent { url });
+    };
+    match answer {
         Ok(found) => {
             let kinds = ["platforms", "organizations", "users", "tokens"];
             let all = kinds.iter().all(|kind| found.resources.iter().any(|resource| resource.name == *kind));
             if all { Ok(()) } else { Err(StartError::NoDefinitions) }
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Err(StartError::NoDefinitions),
+        // By its code: the API server answers for an unknown group in plain text, which has no reason.
+        Err(kube::Error::Api(status)) if status.code == 404 => Err(StartError::NoDefinitions),
+        Err(source @ kube::Error::Api(_)) => Err(StartError::Refused { url, source }),
         Err(source) => Err(StartError::Unreachable { url, source }),
     }
 }

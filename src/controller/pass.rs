@@ -28,6 +28,9 @@ pub struct Pass {
     pub event: Option<Note>,
 }
 
+/// The event of an object that the operator made.
+pub const CREATED: &str = "Created";
+
 /// A normal event.
 #[derive(Debug)]
 pub struct Note {
@@ -130,7 +133,7 @@ fn resumed(policy: &Policy) -> Option<Origin> {
 fn note<K: Managed>(origin: Origin, name: &str, id: &str) -> Note {
     match origin {
         Origin::Created => {
-            Note { reason: "Created", message: format!("created the {} {name} on the platform ({id})", K::KIND) }
+            Note { reason: CREATED, message: format!("created the {} {name} on the platform ({id})", K::KIND) }
         }
         Origin::Adopted => {
             Note { reason: "Adopted", message: format!("took over the {} {name} on the platform ({id})", K::KIND) }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::context::Context;
 use super::managed::Reconciled;
-use super::pass::{Note, Pass};
+use super::pass::{CREATED, Note, Pass};
 use super::stop::Stop;
 use crate::api::ObjectStatus;
 use crate::api::annotation::{FLUX_REQUESTED_AT, PAUSED, RECONCILE_REQUESTED_AT, STATUS_FIELD_MANAGER};
@@ -69,6 +69,11 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
     match write(context, &object, draft, &state).await {
         Ok(written) => {
             if let Some(note) = event {
+                if note.reason == CREATED
+                    && let Some(created) = written.creation_timestamp()
+                {
+                    context.metrics.became_ready(K::KIND, context.now().duration_since(created.0).unsigned_abs());
+                }
                 normal(context, &*written, note).await;
             } else if was.as_deref() != Some(state.reason.as_str()) && !state.reason.is_plain() {
                 publish(context, &*written, EventType::Warning, state.reason.as_str(), state.message.clone()).await;

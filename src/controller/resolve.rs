@@ -9,7 +9,8 @@ use super::grant::{Grant, grant};
 use super::stop::Stop;
 use crate::api::annotation::FINALIZER;
 use crate::api::{ObjectStatus, PlatformRecord};
-use crate::domain::condition::{self, Reason};
+use crate::domain::condition::{self, Reason, State};
+use crate::domain::fault::Requeue;
 use crate::platform::AdminApi;
 
 /// A Platform that was found.
@@ -83,10 +84,13 @@ pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from
 
 /// A Platform that a namespace may not use.
 pub fn not_allowed(shown: &str) -> Stop {
-    Stop::held(
-        Reason::NamespaceNotAllowed,
-        format!("{shown} does not allow this namespace: its owner grants that with allowedNamespaces"),
-    )
+    let message = format!("{shown} does not allow this namespace: its owner grants that with allowedNamespaces");
+    Stop::Held {
+        state: State::new(Reason::NamespaceNotAllowed, message),
+        // A changed Platform brings the object back; the labels of its namespace are not watched.
+        requeue: Requeue::Poll,
+        outage: false,
+    }
 }
 
 /// How a Platform is named in a message: another namespace's only as the manifest names it.

@@ -202,13 +202,13 @@ pub fn plan<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
 
 fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(slot) = facts.slots.iter().find(|slot| slot.state == SlotState::Foreign) {
-        return Plan::held(
-            Reason::SecretConflict,
-            format!(
-                "the Secret {} is not this {}'s and is left as it is: delete it, or choose another name for ours",
-                slot.secret, facts.kind
-            ),
+        let message = format!(
+            "the Secret {} is not this {}'s and is left as it is: delete it, or choose another name for ours",
+            slot.secret, facts.kind
         );
+        // Nobody watches Secrets, and the one of a resource of this name that was deleted just now goes by itself.
+        let verdict = Verdict::Held(State::new(Reason::SecretConflict, message), Requeue::Poll);
+        return Plan { steps: Vec::new(), verdict };
     }
     match identify(facts, now) {
         Identity::Refused(state, requeue) => Plan { steps: Vec::new(), verdict: Verdict::Held(state, requeue) },
