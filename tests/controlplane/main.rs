@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod deletion;
+mod minted;
+mod orders;
 mod process;
 mod quickstart;
 mod schema;

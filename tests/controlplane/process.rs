@@ -104,7 +104,7 @@ async fn sigterm_ends_it_in_good_order() {
 async fn a_data_directory_is_one_operators() {
     let namespace = namespace("twice");
     let operator = Operator::start(&[&namespace], &[]).await;
-    let second = operator.output();
+    let second = operator.output(&[]);
     let (stdout, stderr) = (String::from_utf8_lossy(&second.stdout), String::from_utf8_lossy(&second.stderr));
     assert_eq!(second.status.code(), Some(1), "{stderr}");
     assert_eq!(stdout, "");

@@ -89,11 +89,12 @@ impl Operator {
         self.child = Some(child.unwrap());
     }
 
-    /// Runs a second process of the same arguments, but for its port, to its end: for what must not start.
-    pub(crate) fn output(&self) -> Output {
+    /// Runs a second process of the same arguments, but for its port, and `extra` ones to its end: for what must not
+    /// start.
+    pub(crate) fn output(&self, extra: &[&str]) -> Output {
         let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
             self.configure(command, free_port());
-            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            command.args(extra).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
         child.unwrap().wait_with_output().unwrap()
     }
