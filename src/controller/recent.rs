@@ -3,6 +3,9 @@
 //! A watch lags behind. An object that was just written and is reconciled again from the older copy in the cache would
 //! have its ids and its recorded attempt taken for absent. So the newest version that a write returned is kept until
 //! the watch has caught up, and the event of a write of our own is no reason to reconcile again.
+//!
+//! It is kept while the pass goes on that wrote it, too: that pass began with an older copy, and its last write has to
+//! carry the version that its first one returned, not the one that it began with.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,10 @@ pub struct Recent<K>(Mutex<HashMap<String, Written<K>>>);
 struct Written<K> {
     newest: Arc<K>,
     versions: Vec<String>,
+    /// The watch has seen the newest.
+    caught_up: bool,
+    /// No pass needs it any more.
+    released: bool,
 }
 
 impl<K> Default for Recent<K> {
@@ -34,12 +41,29 @@ impl<K: Resource> Recent<K> {
         let mut objects = self.objects();
         let entry = objects
             .entry(uid)
-            .or_insert_with(|| Written { newest: Arc::clone(&object), versions: Vec::new() });
+            .or_insert_with(|| Written {
+            newest: Arc::clone(&object),
+            versions: Vec::new(),
+            caught_up: false,
+            released: false,
+        });
         // A write that changes nothing returns the version that the watch has seen already.
         if !entry.versions.contains(&version) {
             entry.versions.push(version);
+            entry.caught_up = false;
         }
         entry.newest = object;
+        entry.released = false;
+    }
+
+    /// The pass that wrote this object is over.
+    pub fn release(&self, uid: &str) {
+        let mut objects = self.objects();
+        match objects.get_mut(uid) {
+            Some(written) if written.caught_up => drop(objects.remove(uid)),
+            Some(written) => written.released = true,
+            None => {}
+        }
     }
 
     /// The newer of the cached object and the last written one.
@@ -50,11 +74,11 @@ impl<K: Resource> Recent<K> {
         let mut objects = self.objects();
         match objects.get(&uid) {
             Some(written) if is_newer(&*written.newest, &*cached) => Arc::clone(&written.newest),
-            Some(_) => {
+            Some(written) if is_newer(&*cached, &*written.newest) => {
                 objects.remove(&uid);
                 cached
             }
-            None => cached,
+            _ => cached,
         }
     }
 
@@ -68,7 +92,8 @@ impl<K: Resource> Recent<K> {
             return false;
         };
         let echo = written.versions.contains(&version);
-        if !is_newer(&*written.newest, object) {
+        written.caught_up |= !is_newer(&*written.newest, object);
+        if is_newer(object, &*written.newest) || written.caught_up && written.released {
             objects.remove(&uid);
         }
         echo
@@ -112,7 +137,22 @@ mod tests {
         assert!(recent.seen(&object(9)), "the first write's echo");
         assert_eq!(recent.freshest(object(9)).resource_version().unwrap(), "10");
         assert!(recent.seen(&object(10)), "the second write's echo");
+        assert_eq!(recent.freshest(object(8)).resource_version().unwrap(), "10", "the pass that wrote it goes on");
         assert!(!recent.seen(&object(11)), "somebody else's write");
         assert_eq!(recent.freshest(object(11)).resource_version().unwrap(), "11");
+    }
+
+    #[test]
+    fn nothing_is_kept_once_the_watch_has_caught_up_and_the_pass_is_over() {
+        let recent = Recent::default();
+        recent.wrote(object(9));
+        recent.seen(&object(9));
+        recent.release("u");
+        assert!(recent.objects().is_empty(), "seen, then over");
+        recent.wrote(object(10));
+        recent.release("u");
+        assert_eq!(recent.freshest(object(9)).resource_version().unwrap(), "10", "over, but not seen");
+        assert!(recent.seen(&object(10)));
+        assert!(recent.objects().is_empty(), "over, then seen");
     }
 }

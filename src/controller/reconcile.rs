@@ -29,6 +29,15 @@ pub async fn reconcile<K: Reconciled>(cached: Arc<K>, context: Arc<Context>) -> 
 
 async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
     let object = K::objects(context).recent.freshest(cached);
+    let uid = object.uid().unwrap_or_default();
+    let action = look(object, context).await;
+    if context.in_flight.of(&uid).is_none() {
+        K::objects(context).recent.release(&uid);
+    }
+    action
+}
+
+async fn look<K: Reconciled>(object: Arc<K>, context: &Arc<Context>) -> Action {
     if is_paused(&*object) && object.meta().deletion_timestamp.is_none() {
         return report_paused(context, object).await;
     }
