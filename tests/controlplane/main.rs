@@ -5,7 +5,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod conflicts;
+mod outage;
 mod quickstart;
+mod refused;
+mod requests;
 mod schema;
 mod support;
 
