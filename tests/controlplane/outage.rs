@@ -14,9 +14,8 @@ use org_operator::controller::{Settings, watch};
 use org_operator::domain::capability::Capabilities;
 use org_operator::domain::entity::{Created, Entity, Kind, Lookup};
 use org_operator::domain::fault::FaultKind;
-use org_operator::domain::key::KeySize;
 use org_operator::embedded::Directory;
-use org_operator::keys::KeyPool;
+use org_operator::keys::{self, KeyPool};
 use org_operator::platform::{AdminApi, Backend, Embedded, Error};
 use org_operator::telemetry::Metrics;
 use serde_json::{Value, json};
@@ -121,7 +120,8 @@ struct Inside {
     cluster: Cluster,
     platform: Arc<Switched>,
     directory: Directory,
-    keys: KeyPool,
+    /// While this is held, key pairs are begun and not ended.
+    keys: Arc<tokio::sync::RwLock<()>>,
     _stop: DropGuard,
     _files: TempDir,
 }
@@ -138,7 +138,12 @@ impl Inside {
             gate: tokio::sync::RwLock::default(),
             creations: AtomicUsize::default(),
         });
-        let keys = KeyPool::new(1);
+        let keys = Arc::new(tokio::sync::RwLock::new(()));
+        let gate = keys.clone();
+        let pool = KeyPool::with_generator(1, move |size| {
+            let _open = gate.blocking_read();
+            keys::generate(size)
+        });
         let second = Duration::from_secs(1);
         let parts = Parts {
             client: client().await,
@@ -150,7 +155,7 @@ impl Inside {
                 concurrency: 8,
             },
             connect: Arc::new(One(platform.clone())),
-            keys: keys.clone(),
+            keys: pool,
             metrics: Arc::new(Metrics::new()),
             clock: Arc::new(Timestamp::now),
         };
@@ -269,26 +274,23 @@ async fn a_call_that_hangs_is_joined_and_not_repeated() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_key_pair_is_waited_for() {
     let inside = Inside::start().await;
-    // The one worker is busy with somebody else's keys first.
-    let others: Vec<_> = (0..6)
-        .map(|_| {
-            let keys = inside.keys.clone();
-            tokio::spawn(async move { keys.take(KeySize::Rsa4096).await.map(drop) })
-        })
-        .collect();
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    let closed = inside.keys.write().await;
     inside.organization("keyed", json!({ "keyPair": {} })).await;
     let waiting = inside.reason("Organization", "keyed", "Progressing").await;
     let message = condition(&waiting, "Ready")["message"].as_str().unwrap();
     assert!(message.contains("generating the key pair"), "{message}");
+    tokio::time::sleep(SEVERAL_RESYNCS).await;
+    assert_eq!(
+        inside.version("Organization", "keyed").await,
+        waiting["metadata"]["resourceVersion"],
+        "it says so once"
+    );
     assert_eq!(inside.creations(), 0, "the Secret comes first");
+    drop(closed);
     let ready = inside.reason("Organization", "keyed", "Succeeded").await;
     assert_eq!(inside.creations(), 1);
     let public = inside.cluster.value("keyed-keypair", "public.pem").await;
     assert_eq!(ready["status"]["keyPair"]["publicKey"], public.as_str());
-    for other in others {
-        other.await.unwrap().unwrap();
-    }
 }
 
 /// What only the platform knows about names; nothing is called for it.
