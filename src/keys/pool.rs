@@ -62,7 +62,8 @@ impl KeyPool {
         Self::with_generator(workers.min(cores), generate)
     }
 
-    fn with_generator(workers: usize, generator: impl Fn(KeySize) -> Made + Send + Sync + 'static) -> Self {
+    /// The same with another source of keys, for who wants to decide how long one takes.
+    pub fn with_generator(workers: usize, generator: impl Fn(KeySize) -> Made + Send + Sync + 'static) -> Self {
         let shared = Shared { generator: Box::new(generator), workers: workers.max(1), state: Mutex::default() };
         Self { shared: Arc::new(shared) }
     }

@@ -5,11 +5,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod conflicts;
 mod deletion;
 mod minted;
 mod orders;
+mod outage;
 mod process;
 mod quickstart;
+mod refused;
+mod requests;
 mod schema;
 mod support;
 mod writes;

@@ -56,6 +56,16 @@ impl Operator {
         Self { home, kubeconfig, arguments, files, port: 0, child: None }
     }
 
+    /// Leaves its owner id to itself.
+    pub(crate) fn forget_owner_id(&mut self) {
+        self.arguments.retain(|argument| !argument.starts_with("--owner-id"));
+    }
+
+    /// Another argument from the next start on.
+    pub(crate) fn add_argument(&mut self, argument: &str) {
+        self.arguments.push(argument.to_owned());
+    }
+
     /// Starts it, and waits until its caches are filled.
     pub(crate) async fn run(&mut self) {
         self.spawn();
