@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 /// How long a start may take that fails: the operator itself gives the API server ten seconds.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A start in a directory of its own.
 struct Start {

@@ -7,6 +7,7 @@ pub mod annotation;
 pub mod capability;
 pub mod condition;
 pub mod entity;
+pub mod facts;
 pub mod fault;
 pub mod key;
 pub mod naming;
