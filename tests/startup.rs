@@ -76,7 +76,7 @@ impl Start {
         assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
         assert!(text.ends_with('\n') && text.lines().count() == 1, "not one line:\n{text}");
         assert!(!text.contains("backtrace") && !text.contains("panicked"), "{text}");
-        let line = text.trim_end().strip_prefix("org-operator: ").expect(&text).to_owned();
+        let line = text.trim_end().strip_prefix("org-operator: ").unwrap_or_else(|| panic!("{text}")).to_owned();
         // A cause that is said twice is an error whose text repeats its source.
         let parts: Vec<&str> = line.split(": ").collect();
         assert!(parts.iter().enumerate().all(|(at, part)| !parts[..at].contains(part)), "said twice: {line}");

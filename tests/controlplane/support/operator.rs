@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kube::api::ListParams;
 use serde_json::Value;
@@ -106,7 +106,17 @@ impl Operator {
             self.configure(command, free_port());
             command.args(extra).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
-        child.unwrap().wait_with_output().unwrap()
+        let mut child = child.unwrap();
+        let limit = Instant::now() + GRACE;
+        while child.try_wait().unwrap().is_none() {
+            if Instant::now() > limit {
+                child.kill().unwrap();
+                let output = child.wait_with_output().unwrap();
+                panic!("it started: {}", String::from_utf8_lossy(&output.stderr));
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        child.wait_with_output().unwrap()
     }
 
     fn configure(&self, command: &mut Command, port: u16) {
