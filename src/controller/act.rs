@@ -7,27 +7,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
-use kube::api::{Patch, PatchParams};
-use kube::{Api, Resource, ResourceExt};
+use kube::{Api, ResourceExt};
 use secrecy::SecretString;
-use serde_json::json;
 
 use super::context::Context;
+use super::finalizer::{add_finalizer, hold_platform, remove_finalizer};
 use super::in_flight::Progress;
 use super::managed::{Desired, Managed, SlotContent, key};
 use super::observe::judge;
 use super::report;
 use super::stop::{Stop, within};
-use crate::api::annotation::{FIELD_MANAGER, FINALIZER};
-use crate::api::{Platform, annotation};
+use crate::api::annotation;
+use crate::api::annotation::FIELD_MANAGER;
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{Created, Entity, Record};
 use crate::domain::fault::FaultKind;
 use crate::domain::plan::{SlotState, Step};
 use crate::domain::policy::DeletionPolicy;
 use crate::keys;
-use crate::kubernetes::secret::{DEADLINE, SecretError, SecretImage, StoredSecret, Values};
+use crate::kubernetes::secret::{SecretError, SecretImage, StoredSecret, Values};
 use crate::platform::AdminApi;
+use crate::telemetry::SecretWrite;
 
 /// How often a Secret with a value that cannot be had again is tried to be written before the value is given up.
 const STORE_TRIES: u32 = 6;
@@ -200,6 +200,7 @@ impl<K: Managed> Act<K> {
             SlotContent::KeyPair { size, encoding } => {
                 self.progress.doing("generating the key pair");
                 let key = self.context.keys.take(*size).await.map_err(|error| generation(&error))?;
+                self.context.metrics.key_pool_size(self.context.keys.ready(*size));
                 let passphrase = keys::passphrase().map_err(|error| generation(&error))?;
                 let (encoding, phrase) = (*encoding, passphrase.clone());
                 // Deriving a key from a passphrase is made to be slow.
@@ -225,7 +226,9 @@ impl<K: Managed> Act<K> {
         };
         self.progress.doing("writing a Secret");
         let image = self.image(slot, &extra);
-        match self.context.secrets.create(&image, &values, false).await {
+        let created = self.context.secrets.create(&image, &values, false).await;
+        self.count(&created, SecretWrite::Created);
+        match created {
             Ok(()) => {
                 self.values[slot] = Some(values);
                 Ok(())
@@ -290,10 +293,25 @@ impl<K: Managed> Act<K> {
     ) -> Result<(), SecretError> {
         let extra = record.map(|record| K::secret_annotations(record)).unwrap_or_default();
         let image = self.image(slot, &extra);
-        match &self.secrets[slot] {
-            Some(read) => self.context.secrets.replace(&image, values, &read.resource_version, dry_run).await,
-            None => self.context.secrets.create(&image, values, dry_run).await,
+        let (written, kind) = match &self.secrets[slot] {
+            Some(read) => {
+                let version = &read.resource_version;
+                (self.context.secrets.replace(&image, values, version, dry_run).await, SecretWrite::Changed)
+            }
+            None => (self.context.secrets.create(&image, values, dry_run).await, SecretWrite::Created),
+        };
+        if !dry_run {
+            self.count(&written, kind);
         }
+        written
+    }
+
+    fn count(&self, written: &Result<(), SecretError>, kind: SecretWrite) {
+        self.context.metrics.secret_write(match written {
+            Ok(()) => kind,
+            Err(SecretError::AlreadyExists | SecretError::Conflict) => SecretWrite::Conflict,
+            Err(_) => SecretWrite::Failed,
+        });
     }
 
     fn image(&self, slot: usize, extra: &[(&'static str, String)]) -> SecretImage {
@@ -328,83 +346,4 @@ fn placeholder(content: &SlotContent) -> Values {
 fn generation(error: &keys::KeyError) -> Stop {
     tracing::error!(error = error as &dyn std::error::Error, "could not generate");
     Stop::outage(Reason::Progressing, "generating the credential failed and is tried again")
-}
-
-async fn add_finalizer<K: Managed>(
-    context: &Context,
-    object: &Arc<K>,
-    made_in: Option<String>,
-) -> Result<Arc<K>, Stop> {
-    let mut finalizers = object.finalizers().to_vec();
-    finalizers.push(FINALIZER.to_owned());
-    let mut metadata = json!({"finalizers": finalizers});
-    if let Some(made_in) = made_in {
-        metadata["annotations"] = json!({annotation::MADE_IN: made_in});
-    }
-    patch_metadata(context, object, metadata).await?.ok_or(Stop::Gone)
-}
-
-/// Takes our finalizer off, if it is there.
-pub async fn remove_finalizer<K: Managed>(context: &Context, object: &Arc<K>) -> Result<(), Stop> {
-    let mut finalizers = object.finalizers().to_vec();
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
-    set_finalizers(context, object, &finalizers).await?;
-    Ok(())
-}
-
-/// Sets the finalizers of the version in hand; `None` when the object is gone.
-pub async fn set_finalizers<K: super::managed::Reconciled>(
-    context: &Context,
-    object: &Arc<K>,
-    finalizers: &[String],
-) -> Result<Option<Arc<K>>, Stop> {
-    patch_metadata(context, object, json!({"finalizers": finalizers})).await
-}
-
-async fn patch_metadata<K: super::managed::Reconciled>(
-    context: &Context,
-    object: &Arc<K>,
-    mut metadata: serde_json::Value,
-) -> Result<Option<Arc<K>>, Stop> {
-    let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
-    metadata["uid"] = json!(object.uid());
-    metadata["resourceVersion"] = json!(object.resource_version());
-    let patch = json!({"metadata": metadata});
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let (name, patch) = (object.name_any(), Patch::Merge(patch));
-    let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch(&name, &params, &patch)).await else {
-        return Err(Stop::Again);
-    };
-    match answer {
-        Ok(written) => {
-            let written = Arc::new(written);
-            K::objects(context).recent.wrote(Arc::clone(&written));
-            Ok(Some(written))
-        }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),
-        Err(kube::Error::Api(status)) if status.is_conflict() => Err(Stop::Again),
-        Err(error) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "finalizer not written");
-            Err(Stop::Again)
-        }
-    }
-}
-
-/// Makes sure that the Platform outlives what is made on it.
-async fn hold_platform<K: Managed>(context: &Context, desired: &Desired<K>) -> Result<(), Stop> {
-    let place = &desired.place.platform;
-    let _one_at_a_time = context.holding.lock().await;
-    let missing = || {
-        Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name))
-    };
-    let platform = context.platforms.get(&place.namespace, &place.name).ok_or_else(missing)?;
-    if platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
-        return Ok(());
-    }
-    if platform.meta().deletion_timestamp.is_some() {
-        return Err(missing());
-    }
-    let mut finalizers = platform.finalizers().to_vec();
-    finalizers.push(FINALIZER.to_owned());
-    set_finalizers::<Platform>(context, &platform, &finalizers).await?.map(drop).ok_or_else(missing)
 }

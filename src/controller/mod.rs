@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod cache;
 pub mod connection;
 pub mod context;
+pub mod finalizer;
 pub mod grant;
 pub mod import;
 pub mod in_flight;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::act::{self, Act, Done};
+use super::act::{Act, Done};
 use super::context::Context;
+use super::finalizer;
 use super::managed::{Found, Managed};
 use super::observe::{Observed, observe};
 use super::stop::Stop;
@@ -57,7 +58,7 @@ pub async fn pass<K: Managed>(
         return Err(Stop::Gone);
     }
     let Some(place) = object.resolve(context, draft).await? else {
-        act::remove_finalizer(context, object).await?;
+        finalizer::remove_finalizer(context, object).await?;
         return Err(Stop::Gone);
     };
     let desired = object.desired(context, place).await?;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kube::{Resource, ResourceExt};
 
-use super::act::set_finalizers;
 use super::context::{self, Context};
+use super::finalizer::set_finalizers;
 use super::managed::Reconciled;
 use super::pass::Pass;
 use super::stop::Stop;

@@ -34,11 +34,11 @@ async fn a_deletion_in_the_foreground_leaves_the_secrets_of_what_is_retained() {
         "apiVersion": "org-operator.dev/v1alpha1", "kind": "Organization", "name": "acme",
         "uid": made["metadata"]["uid"], "controller": true, "blockOwnerDeletion": false,
     });
-    let owned = json!({
+    let config_map = json!({
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": { "name": "owned", "namespace": namespace, "ownerReferences": [owner] },
     });
-    plane().apply(&owned).unwrap();
+    plane().apply(&config_map).unwrap();
     let arguments = ["delete", "org", "acme", "--namespace", &namespace, "--cascade=foreground", "--wait=false"];
     plane().run(arguments).unwrap();
     let collected = eventually("the collector was there", PATIENCE, async || {
