@@ -206,7 +206,7 @@ pub struct KeyPair {
     #[serde(default)]
     #[x_kube(validation = rule::unchanged("encoding", "a key pair cannot be replaced by another"))]
     pub encoding: KeyEncoding,
-    /// Use a key that is there already instead of generating one; `size` and `encoding` then say nothing. Cannot be
+    /// Use a key that is there already instead of generating one; `size` and `encoding` are then ignored. Cannot be
     /// added, changed or removed later.
     #[serde(rename = "import", skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = rule::unchanged("import", "a key pair cannot be replaced by another"))]

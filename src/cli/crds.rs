@@ -26,7 +26,11 @@ struct Unwritable {
 impl Crds {
     pub(super) fn main(self) -> Result<(), Failure> {
         let Some(dir) = self.dir else {
-            return Ok(std::io::stdout().write_all(api::crds_yaml()?.as_bytes())?);
+            return match std::io::stdout().write_all(api::crds_yaml()?.as_bytes()) {
+                // Whoever reads has seen enough, as `head` does.
+                Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+                written => Ok(written?),
+            };
         };
         for (name, yaml) in api::crd_files()? {
             let path = dir.join(name);

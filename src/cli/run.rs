@@ -39,17 +39,17 @@ pub(super) struct Run {
     /// The Platform of Organizations that name none
     #[arg(long, env = "ORG_OPERATOR_DEFAULT_PLATFORM", value_name = "NAMESPACE/NAME", value_parser = namespaced_name)]
     default_platform: Option<(String, String)>,
-    /// Namespaces to watch. Default: all
+    /// Namespaces to watch, separated by commas. Default: all
     #[arg(long, env = "ORG_OPERATOR_WATCH_NAMESPACES", value_delimiter = ',', value_name = "NAMESPACE")]
     watch_namespaces: Vec<String>,
     /// How many objects of a kind are worked on at once
     #[arg(long, env = "ORG_OPERATOR_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     concurrency: u16,
     /// How often an object at rest is compared with its platform
-    #[arg(long, env = "ORG_OPERATOR_RESYNC", default_value = "10m", value_parser = duration)]
+    #[arg(long, env = "ORG_OPERATOR_RESYNC", default_value = "10m", value_name = "DURATION", value_parser = duration)]
     resync: Duration,
     /// How long one look at an object may take
-    #[arg(long, env = "ORG_OPERATOR_RECONCILE_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "ORG_OPERATOR_RECONCILE_TIMEOUT", default_value = "10s", value_name = "DURATION", value_parser = duration)]
     reconcile_timeout: Duration,
     /// Text for people, JSON for machines
     #[arg(long, env = "ORG_OPERATOR_LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]

@@ -27,8 +27,8 @@ pub enum LogFormat {
     /// For people: coloured where stderr is a terminal and `NO_COLOR` is not set.
     #[default]
     Text,
-    /// For machines: one JSON object on each line. The span it was written in is the member `span`, whose `name` is the
-    /// span's own: a field of that name would be hidden by it.
+    // The member `span` holds the fields of the span, and its own name as `name`: a field of that name would be hidden.
+    /// For machines: one JSON object on each line.
     Json,
 }
 

@@ -77,7 +77,7 @@ impl Drop for Step {
 
 fn bar(title: &str, total: Option<u64>) -> ProgressBar {
     let (bar, template) = match total {
-        Some(total) => (ProgressBar::new(total), "{prefix} [{bar:30}] {pos}/{len} {elapsed} {wide_msg}"),
+        Some(total) => (ProgressBar::new(total), "{prefix} [{bar:20}] {pos}/{len} {wide_msg} ({elapsed})"),
         None => (ProgressBar::new_spinner(), "{prefix} {spinner} {elapsed} {wide_msg}"),
     };
     // A template that does not parse costs the looks, not the build.
