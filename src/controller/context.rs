@@ -150,6 +150,14 @@ impl Context {
         }
     }
 
+    /// Waits until the first list of every kind has arrived; false when the watches have ended before.
+    pub async fn caches_filled(&self) -> bool {
+        self.platforms.cache.ready().await
+            && self.organizations.cache.ready().await
+            && self.users.cache.ready().await
+            && self.tokens.cache.ready().await
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         (self.clock)()

@@ -31,7 +31,7 @@ pub async fn add_finalizer<K: Managed>(
 }
 
 /// Takes our finalizer off, if it is there.
-pub async fn remove_finalizer<K: Managed>(context: &Context, object: &Arc<K>) -> Result<(), Stop> {
+pub async fn remove_finalizer<K: Reconciled>(context: &Context, object: &Arc<K>) -> Result<(), Stop> {
     let mut finalizers = object.finalizers().to_vec();
     finalizers.retain(|finalizer| finalizer != FINALIZER);
     set_finalizers(context, object, &finalizers).await?;
@@ -39,7 +39,7 @@ pub async fn remove_finalizer<K: Managed>(context: &Context, object: &Arc<K>) ->
 }
 
 /// Sets the finalizers of the version in hand; `None` when the object is gone.
-pub async fn set_finalizers<K: Reconciled>(
+async fn set_finalizers<K: Reconciled>(
     context: &Context,
     object: &Arc<K>,
     finalizers: &[String],

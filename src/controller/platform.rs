@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use kube::{Resource, ResourceExt};
 
 use super::context::{self, Context};
-use super::finalizer::set_finalizers;
+use super::finalizer::remove_finalizer;
 use super::managed::Reconciled;
 use super::pass::Pass;
 use super::stop::Stop;
@@ -65,9 +65,7 @@ async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, St
             format!("waits for {left} Organizations, Users and Tokens that were made on it to be deleted first"),
         ));
     }
-    let mut finalizers = platform.finalizers().to_vec();
-    finalizers.retain(|finalizer| finalizer != FINALIZER);
-    set_finalizers(context, platform, &finalizers).await?;
+    remove_finalizer(context, platform).await?;
     Ok(Stop::Gone)
 }
 

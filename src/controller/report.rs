@@ -172,7 +172,6 @@ fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<T
         Requeue::NotBefore(after) => jitter(after.max(context.backoff.next(uid))),
         Requeue::After(after) => jitter(after),
         Requeue::Poll => jitter(poll(waiting_since, context.now())),
-        Requeue::Never => context.settings.resync,
     }
 }
 

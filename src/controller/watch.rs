@@ -79,11 +79,7 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken, o
         kind(token_sources, &context, &queues),
     );
     let ready = async {
-        let all = context.platforms.cache.ready().await
-            && context.organizations.cache.ready().await
-            && context.users.cache.ready().await
-            && context.tokens.cache.ready().await;
-        if all {
+        if context.caches_filled().await {
             on_ready();
         }
         stop.cancelled().await;
@@ -120,11 +116,7 @@ async fn kind<K: Reconciled + Related>(sources: Vec<Source<K>>, context: &Arc<Co
         let watch = watch(api, writer, Arc::clone(context), Arc::clone(queues));
         let context = Arc::clone(context);
         let work = async move {
-            let known = context.platforms.cache.ready().await
-                && context.organizations.cache.ready().await
-                && context.users.cache.ready().await
-                && context.tokens.cache.ready().await;
-            if !known {
+            if !context.caches_filled().await {
                 return;
             }
             let config = controller::Config::default().concurrency(context.settings.concurrency);

@@ -42,8 +42,6 @@ pub enum Requeue {
     After(Duration),
     /// Like a Secret that nobody watches: every ten seconds, after ten minutes every minute.
     Poll,
-    /// Never: the object is gone.
-    Never,
 }
 
 impl FaultKind {
