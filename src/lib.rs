@@ -4,11 +4,12 @@
 //! `tests/architecture.rs` holds:
 //!
 //! ```text
-//! domain <- keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
+//! domain <- clock, keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
 //! ```
 
 pub mod api;
 pub mod cli;
+pub mod clock;
 pub mod controller;
 pub mod domain;
 pub mod embedded;

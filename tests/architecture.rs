@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Each may use those before it, and the others of its own row.
 const ORDER: &[&[&str]] = &[
     &["domain"],
-    &["keys", "telemetry"],
+    &["clock", "keys", "telemetry"],
     &["embedded"],
     &["platform", "kubernetes"],
     &["api"],

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use kube::{Client, Config};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::Failure;
 use crate::api::{GROUP, VERSION};
+use crate::clock::Clock;
 use crate::controller::connection::Platforms;
 use crate::controller::context::Parts;
 use crate::controller::{Settings, watch};
@@ -129,7 +130,7 @@ impl Run {
             connect: Arc::new(Platforms::new(directory.clone())),
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
-            clock: Arc::new(Timestamp::now),
+            clock: Clock::system(),
         };
 
         let stop = stop_on_signal()?;

@@ -14,12 +14,10 @@ use super::connection::Connect;
 use super::in_flight::InFlight;
 use super::recent::Recent;
 use crate::api::{Organization, Platform, Token, User};
+use crate::clock::Clock;
 use crate::keys::KeyPool;
 use crate::kubernetes::secret::SecretStore;
 use crate::telemetry::Metrics;
-
-/// Where the time comes from.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// What the operator was started with.
 #[derive(Clone, Debug)]
@@ -160,7 +158,7 @@ impl Context {
 
     /// The time.
     pub fn now(&self) -> Timestamp {
-        (self.clock)()
+        self.clock.now()
     }
 }
 

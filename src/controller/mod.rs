@@ -26,4 +26,4 @@ pub mod token;
 pub mod user;
 pub mod watch;
 
-pub use context::{Clock, Context, Settings};
+pub use context::{Context, Settings};

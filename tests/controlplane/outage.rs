@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use org_operator::api::{Platform, PlatformType};
+use org_operator::clock::Clock;
 use org_operator::controller::connection::Connect;
 use org_operator::controller::context::Parts;
 use org_operator::controller::stop::Stop;
@@ -157,7 +157,7 @@ impl Inside {
             connect: Arc::new(One(platform.clone())),
             keys: pool,
             metrics: Arc::new(Metrics::new()),
-            clock: Arc::new(Timestamp::now),
+            clock: Clock::system(),
         };
         let stop = CancellationToken::new();
         let cluster = Cluster::of(&namespace).await;
