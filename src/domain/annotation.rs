@@ -48,11 +48,17 @@ pub const SECRET_OWNER_UID: &str = "org-operator.dev/owner-uid";
 pub const SECRET_PLATFORM_URL: &str = "org-operator.dev/platform-url";
 /// Annotation of Secrets: the platform's id of the object that the value is for.
 pub const SECRET_EXTERNAL_ID: &str = "org-operator.dev/external-id";
+/// Annotation of Secrets: the recorded attempt that made the value, where one did.
+pub const SECRET_ATTEMPT: &str = "org-operator.dev/attempt";
+/// Annotation of Secrets: the request (`rotate-requested-at`) that the value answers, so that none is answered twice.
+pub const SECRET_ROTATED_FOR: &str = "org-operator.dev/rotated-for";
+/// Annotation of Secrets: names of the labels, annotations and keys that the manifest adds, as JSON.
+pub const SECRET_APPLIED: &str = "org-operator.dev/applied";
 /// Annotation of Secrets: when the value was made, RFC 3339.
 pub const SECRET_ISSUED_AT: &str = "org-operator.dev/issued-at";
 /// Annotation of Secrets: when the value ends, RFC 3339.
 pub const SECRET_EXPIRES_AT: &str = "org-operator.dev/expires-at";
-/// Annotation of Secrets: the platform's id of the credential before this one, until it is revoked.
+/// Annotation of Secrets: the platform's id of the credential before this one.
 pub const SECRET_PREVIOUS_ID: &str = "org-operator.dev/previous-id";
 /// Annotation of Secrets: the public key's fingerprint.
 pub const SECRET_FINGERPRINT: &str = "org-operator.dev/fingerprint";

@@ -18,8 +18,10 @@ pub enum Reason {
     RateLimited,
     TimedOut,
     CredentialRejected,
+    Expired,
     Deleting,
     DependentsExist,
+    DeletionHeld,
     InvalidSpec,
     Unsupported,
     NamespaceNotAllowed,
@@ -62,8 +64,10 @@ impl Reason {
             Self::RateLimited => "RateLimited",
             Self::TimedOut => "TimedOut",
             Self::CredentialRejected => "CredentialRejected",
+            Self::Expired => "Expired",
             Self::Deleting => "Deleting",
             Self::DependentsExist => "DependentsExist",
+            Self::DeletionHeld => "DeletionHeld",
             Self::InvalidSpec => "InvalidSpec",
             Self::Unsupported => "Unsupported",
             Self::NamespaceNotAllowed => "NamespaceNotAllowed",
@@ -95,8 +99,10 @@ impl Reason {
             | Self::RateLimited
             | Self::TimedOut
             | Self::CredentialRejected
+            | Self::Expired
             | Self::Deleting
-            | Self::DependentsExist => Weight::Reconciling,
+            | Self::DependentsExist
+            | Self::DeletionHeld => Weight::Reconciling,
             Self::InvalidSpec
             | Self::Unsupported
             | Self::NamespaceNotAllowed

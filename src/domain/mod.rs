@@ -4,6 +4,7 @@
 //! here is a table in a test.
 
 pub mod annotation;
+pub mod brake;
 pub mod capability;
 pub mod condition;
 pub mod entity;
@@ -13,3 +14,5 @@ pub mod key;
 pub mod naming;
 pub mod plan;
 pub mod policy;
+pub mod request;
+pub mod rotation;

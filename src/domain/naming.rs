@@ -25,7 +25,10 @@ pub fn token_secret(token: &str) -> String {
 /// A token's mark ends in `#<attempt>`, so that a token that was minted and could not be stored is told from the one
 /// in the Secret. A Kubernetes name holds no `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct OwnerMark(String);
+pub struct OwnerMark {
+    mark: String,
+    offered_by: Option<String>,
+}
 
 /// Whose an object is, by its mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +37,8 @@ pub enum Ownership {
     Ours,
     /// This resource's, minted by that attempt.
     OurAttempt(i64),
+    /// Another operator's, which the manifest names as the one that it may be taken from.
+    Offered,
     /// Another resource's, or another operator's.
     Other,
     /// Nobody's.
@@ -43,17 +48,27 @@ pub enum Ownership {
 impl OwnerMark {
     /// The mark of a resource.
     pub fn new(owner_id: &str, namespace: &str, name: &str) -> Self {
-        Self(format!("{owner_id}/{namespace}/{name}"))
+        Self { mark: format!("{owner_id}/{namespace}/{name}"), offered_by: None }
+    }
+
+    /// The mark with an owner id from whom the resource may take its object over. Never from the own one: what carries it
+    /// belongs to another resource of this cluster.
+    #[must_use]
+    pub fn taking_from(mut self, owner_id: Option<&str>) -> Self {
+        let own = self.mark.split('/').next();
+        self.offered_by =
+            owner_id.filter(|id| !id.is_empty() && !id.contains('/') && Some(*id) != own).map(|id| format!("{id}/"));
+        self
     }
 
     /// The mark as it is kept on the platform.
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.mark
     }
 
     /// The mark of what attempt `n` minted.
     pub fn attempt(&self, n: i64) -> String {
-        format!("{}#{n}", self.0)
+        format!("{}#{n}", self.mark)
     }
 
     /// Whose a mark found on the platform is.
@@ -61,13 +76,18 @@ impl OwnerMark {
         let Some(found) = found.filter(|mark| !mark.is_empty()) else {
             return Ownership::Unmarked;
         };
-        match found.strip_prefix(&self.0) {
-            Some("") => Ownership::Ours,
-            Some(rest) => match rest.strip_prefix('#').and_then(|n| n.parse().ok()) {
-                Some(n) => Ownership::OurAttempt(n),
-                None => Ownership::Other,
-            },
-            None => Ownership::Other,
+        match found.strip_prefix(&self.mark) {
+            Some("") => return Ownership::Ours,
+            Some(rest) => {
+                if let Some(n) = rest.strip_prefix('#').and_then(|n| n.parse().ok()) {
+                    return Ownership::OurAttempt(n);
+                }
+            }
+            None => {}
+        }
+        match &self.offered_by {
+            Some(from) if found.starts_with(from) => Ownership::Offered,
+            _ => Ownership::Other,
         }
     }
 }
@@ -93,5 +113,22 @@ mod tests {
             assert_eq!(mark.judge(found), expected, "{found:?}");
         }
         assert_eq!(mark.judge(Some(&mark.attempt(7))), Ownership::OurAttempt(7));
+    }
+
+    #[test]
+    fn a_mark_is_offered_by_the_owner_whom_the_manifest_names_and_never_by_ourselves() {
+        let cases = [
+            (Some("old"), "old/a/b", Ownership::Offered),
+            (Some("old"), "older/a/b", Ownership::Other),
+            (Some("old"), "cluster/team/acme", Ownership::Ours),
+            (Some("cluster"), "cluster/other/acme", Ownership::Other),
+            (Some(""), "/a/b", Ownership::Other),
+            (Some("old/a"), "old/a/b", Ownership::Other),
+            (None, "old/a/b", Ownership::Other),
+        ];
+        for (from, found, expected) in cases {
+            let mark = OwnerMark::new("cluster", "team", "acme").taking_from(from);
+            assert_eq!(mark.judge(Some(found)), expected, "{found} from {from:?}");
+        }
     }
 }

@@ -1,4 +1,5 @@
 //! What the operator does with Kubernetes objects that are not its own resources.
 
+pub mod image;
 pub mod owner;
 pub mod secret;

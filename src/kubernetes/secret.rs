@@ -22,30 +22,14 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::domain::annotation::{FIELD_MANAGER, SECRET_RELEASED};
+use super::image::{Applied, SecretImage};
+use crate::domain::annotation::{FIELD_MANAGER, SECRET_APPLIED, SECRET_RELEASED};
 
 /// How long one request to the API server may take.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The values of a Secret by key.
 pub type Values = BTreeMap<String, SecretString>;
-
-/// A Secret as it is to be written.
-#[derive(Clone, Debug)]
-pub struct SecretImage {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-    /// `type` of the Secret.
-    pub type_: String,
-    /// Labels, ours included.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations, ours included.
-    pub annotations: BTreeMap<String, String>,
-    /// The resource that it is collected with, if it is.
-    pub owner: Option<OwnerReference>,
-}
 
 /// A Secret as it was read.
 #[derive(Debug)]
@@ -54,6 +38,8 @@ pub struct StoredSecret {
     pub resource_version: String,
     /// The uid of its controlling owner.
     pub controller_uid: Option<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
     /// Annotations.
     pub annotations: BTreeMap<String, String>,
     /// Values.
@@ -166,31 +152,45 @@ impl SecretStore {
     }
 
     /// Creates one whole. With `dry_run` nothing is written, but everything is checked.
-    pub async fn create(&self, image: &SecretImage, values: &Values, dry_run: bool) -> Result<(), SecretError> {
-        let mut body = body(image, values, None);
+    pub async fn create(&self, image: &SecretImage, dry_run: bool) -> Result<StoredSecret, SecretError> {
+        let mut body = body(image, None);
         body["type"] = json!(image.type_);
         let params = PostParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let request = request(&image.namespace)
             .create(&params, serialise(body))
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
-        match self.send(request).await {
-            Ok(text) => {
-                drop(Zeroizing::new(text));
-                Ok(())
-            }
-            Err(error) => Err(refusal("create", &image.namespace, &image.name, error)),
-        }
+        self.write("create", &image.namespace, &image.name, request).await
     }
 
-    /// Replaces the values of one that was read as `resource_version`.
+    /// Brings one that was read to what it is to be; what is on it beyond that stays, but for what an earlier manifest
+    /// added.
     pub async fn replace(
         &self,
         image: &SecretImage,
-        values: &Values,
-        resource_version: &str,
+        read: &StoredSecret,
         dry_run: bool,
-    ) -> Result<(), SecretError> {
-        self.patch(&image.namespace, &image.name, body(image, values, Some(resource_version)), dry_run).await
+    ) -> Result<StoredSecret, SecretError> {
+        let mut body = body(image, Some(&read.resource_version));
+        let obsolete = image.obsolete(read);
+        for (part, names) in
+            [("labels", &obsolete.labels), ("annotations", &obsolete.annotations), ("data", &obsolete.keys)]
+        {
+            let target = if part == "data" { &mut body["data"] } else { &mut body["metadata"][part] };
+            for name in names {
+                target[name] = Value::Null;
+            }
+        }
+        if image.applied == Applied::default() && read.annotations.contains_key(SECRET_APPLIED) {
+            body["metadata"]["annotations"][SECRET_APPLIED] = Value::Null;
+        }
+        for key in image.dropped {
+            body["data"][key] = Value::Null;
+        }
+        // A merge patch that leaves them out would leave them as they are.
+        if image.owner.is_none() {
+            body["metadata"]["ownerReferences"] = Value::Null;
+        }
+        self.patch(&image.namespace, &image.name, body, dry_run).await
     }
 
     /// Lets one outlive its resource: the owner reference goes, and an annotation says since when.
@@ -207,7 +207,7 @@ impl SecretStore {
             "ownerReferences": null,
             "annotations": {SECRET_RELEASED: since},
         }});
-        self.patch(namespace, name, body, false).await
+        self.patch(namespace, name, body, false).await.map(drop)
     }
 
     /// Gives one an owner reference, or takes it off; nothing else changes.
@@ -222,21 +222,34 @@ impl SecretStore {
             "resourceVersion": read.resource_version,
             "ownerReferences": owner.map(|owner| vec![owner]),
         }});
-        self.patch(namespace, name, body, false).await
+        self.patch(namespace, name, body, false).await.map(drop)
     }
 
-    async fn patch(&self, namespace: &str, name: &str, body: Value, dry_run: bool) -> Result<(), SecretError> {
+    async fn patch(
+        &self,
+        namespace: &str,
+        name: &str,
+        body: Value,
+        dry_run: bool,
+    ) -> Result<StoredSecret, SecretError> {
         let params = PatchParams { dry_run, field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patch = Patch::Merge(Wiped(body));
         let request = request(namespace)
             .patch(name, &params, &patch)
             .map_err(|error| unavailable(kube::Error::BuildRequest(error)))?;
+        self.write("patch", namespace, name, request).await
+    }
+
+    async fn write(
+        &self,
+        verb: &'static str,
+        namespace: &str,
+        name: &str,
+        request: axum::http::Request<Vec<u8>>,
+    ) -> Result<StoredSecret, SecretError> {
         match self.send(request).await {
-            Ok(text) => {
-                drop(Zeroizing::new(text));
-                Ok(())
-            }
-            Err(error) => Err(refusal("patch", namespace, name, error)),
+            Ok(text) => parse(name, &Zeroizing::new(text)),
+            Err(error) => Err(refusal(verb, namespace, name, error)),
         }
     }
 }
@@ -275,7 +288,7 @@ fn serialise(body: Value) -> Vec<u8> {
     Wiped(body).0.to_string().into_bytes()
 }
 
-fn body(image: &SecretImage, values: &Values, resource_version: Option<&str>) -> Value {
+fn body(image: &SecretImage, resource_version: Option<&str>) -> Value {
     let metadata = ObjectMeta {
         name: Some(image.name.clone()),
         namespace: Some(image.namespace.clone()),
@@ -285,7 +298,8 @@ fn body(image: &SecretImage, values: &Values, resource_version: Option<&str>) ->
         owner_references: image.owner.clone().map(|owner| vec![owner]),
         ..ObjectMeta::default()
     };
-    let data: serde_json::Map<String, Value> = values
+    let data: serde_json::Map<String, Value> = image
+        .values
         .iter()
         .map(|(key, value)| (key.clone(), Value::String(STANDARD.encode(value.expose_secret().as_bytes()))))
         .collect();
@@ -319,6 +333,7 @@ fn parse(name: &str, text: &str) -> Result<StoredSecret, SecretError> {
     Ok(StoredSecret {
         resource_version: raw.metadata.resource_version.ok_or_else(malformed)?,
         controller_uid: controller.map(|owner| owner.uid.clone()),
+        labels: raw.metadata.labels.unwrap_or_default(),
         annotations: raw.metadata.annotations.unwrap_or_default(),
         values,
     })

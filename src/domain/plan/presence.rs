@@ -1,0 +1,119 @@
+//! What an organisation or a user needs to be there as its manifest says.
+
+use jiff::Timestamp;
+
+use super::identity::{Identity, identify};
+use super::{Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, conflict, holds};
+use crate::domain::condition::{Reason, State};
+use crate::domain::fault::Requeue;
+use crate::domain::policy::DriftPolicy;
+
+pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
+    if let Some(state) = &facts.refused {
+        return Plan::held(facts, state.clone(), Requeue::Poll);
+    }
+    if let Some(slot) = facts.slots.iter().find(|slot| slot.state == SlotState::Foreign) {
+        return conflict(facts, slot);
+    }
+    match identify(facts, now) {
+        Identity::Refused(state, requeue) => Plan::held(facts, state, requeue),
+        Identity::Absent(how) => creation(facts, how, None),
+        Identity::StartOver => creation(facts, How::Recreated, Some(facts.attempt.saturating_add(1))),
+        Identity::Is(found, how) => upkeep(facts, found, how),
+    }
+}
+
+fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
+    let mut steps = holds(facts);
+    let begun = facts.attempt.saturating_add(1);
+    for (index, slot) in facts.slots.iter().enumerate().filter(|(_, slot)| slot.source != Source::ShownOnce) {
+        match &slot.state {
+            SlotState::Ours(Content::Broken) => return unavailable(facts, slot),
+            SlotState::Ours(_) => {}
+            SlotState::Absent => steps.push(Step::Generate(index)),
+            // Nothing was created yet, so no Secret can hold what belongs to it: this one was planted, or is another
+            // object's.
+            SlotState::Foreign | SlotState::Claimed { .. } => return conflict(facts, slot),
+        }
+    }
+    let shown_once = facts.slots.iter().position(|slot| slot.source == Source::ShownOnce);
+    let recorded = shown_once.is_some() || !facts.powers.marks;
+    match start_over {
+        Some(attempt) => steps.push(Step::StartOver(attempt)),
+        None if recorded => {
+            // The proof changes nothing, so it goes first: a Secret that cannot be written costs no attempt.
+            steps.extend(shown_once.map(Step::ProveWritable));
+            steps.push(Step::RecordAttempt(begun));
+        }
+        None => {}
+    }
+    steps.push(Step::Create { attempt: recorded.then_some(start_over.unwrap_or(begun)), previous: None });
+    // Only now is it known which object the values belong to.
+    let generated = |&index: &usize| facts.slots[index].source != Source::ShownOnce;
+    steps.extend((0..facts.slots.len()).filter(generated).map(Step::Refresh));
+    Plan::settled(facts, steps, None, how)
+}
+
+fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C> {
+    let mut steps = holds(facts);
+    for (index, slot) in facts.slots.iter().enumerate() {
+        let settable = slot.source == Source::Settable && facts.rotate;
+        let renewal = || {
+            let push = Step::Push { id: found.id.clone(), slot: index };
+            [Step::Stage(index), push, Step::Promote(index)]
+        };
+        let content = match &slot.state {
+            SlotState::Foreign => return conflict(facts, slot),
+            SlotState::Claimed { external_id, .. } if external_id.as_ref() != Some(&found.id) => {
+                return conflict(facts, slot);
+            }
+            SlotState::Claimed { content, .. } | SlotState::Ours(content) => Some(*content),
+            SlotState::Absent => None,
+        };
+        match content {
+            Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1)),
+            _ if settable => steps.extend(renewal()),
+            Some(Content::Broken) => return unavailable(facts, slot),
+            None if slot.written => return unavailable(facts, slot),
+            None => match late(facts, slot, how) {
+                Some(true) => steps.extend([Step::Generate(index), Step::Refresh(index)]),
+                Some(false) => {}
+                None => return unavailable(facts, slot),
+            },
+            Some(Content::Mendable) => steps.push(Step::Refresh(index)),
+            Some(Content::Whole) if found.stale.contains(&index) => steps.push(Step::Refresh(index)),
+            Some(Content::Whole) => {}
+        }
+    }
+    let mut drift = Vec::new();
+    if let Some(change) = &found.change {
+        match facts.policy.drift {
+            DriftPolicy::Correct => steps.push(Step::Update { id: found.id.clone(), change: change.clone() }),
+            DriftPolicy::Report => drift.clone_from(&found.drift),
+        }
+    }
+    Plan { drift: Some(drift), ..Plan::settled(facts, steps, Some(found.id.clone()), how) }
+}
+
+/// Whether a Secret that was never written is made for an object that is there; `None` where its value is one that the
+/// platform has and nobody else.
+fn late<C>(facts: &Facts<C>, slot: &Slot, how: How) -> Option<bool> {
+    let recorded = facts.recorded_id.is_some();
+    let taken = matches!(how, How::Adopted | How::TakenOver) || facts.policy.external_id.is_some();
+    match slot.late {
+        Late::Generate => Some(true),
+        // Asked for after the object was made: it was never the platform's.
+        Late::GenerateForOurs => recorded.then_some(true),
+        Late::LeaveOut => (recorded || taken).then_some(false),
+    }
+}
+
+fn unavailable<C>(facts: &Facts<C>, slot: &Slot) -> Plan<C> {
+    let message = format!(
+        "the value that belongs into the Secret {} is missing or was edited, and cannot be had again: restore that Secret \
+         from a backup, or {}",
+        slot.secret, slot.remedy
+    );
+    // A Secret that is restored tells nobody.
+    Plan::held(facts, State::new(Reason::ValueUnavailable, message), Requeue::Poll)
+}

@@ -1,0 +1,152 @@
+//! What is to be done when a resource is deleted: its object goes or stays as the policy says, and nothing that is not
+//! provably its own is touched.
+
+use jiff::Timestamp;
+
+use super::token::known_attempt;
+use super::{Candidate, Facts, PATIENCE, Plan, SlotState, Step};
+use crate::domain::condition::{Reason, State};
+use crate::domain::entity::Kind;
+use crate::domain::fault::Requeue;
+use crate::domain::naming::Ownership;
+use crate::domain::policy::DeletionPolicy;
+use crate::domain::rotation::later;
+
+pub(super) fn removal<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
+    if !facts.finalizer {
+        return Plan::gone(facts, Vec::new());
+    }
+    match facts.policy.deletion {
+        DeletionPolicy::Retain => retain(facts),
+        DeletionPolicy::Delete => delete(facts, now),
+    }
+}
+
+/// Lets go, with the platform down too: what cannot be done then is left as it is.
+fn retain<C>(facts: &Facts<C>) -> Plan<C> {
+    let mut steps = Vec::new();
+    let is_lost = |candidate: &Candidate<C>| {
+        // What was rotated out or never stored is nobody's token.
+        facts.kind == Kind::Token
+            && facts.powers.deletes
+            && Some(candidate.id.as_str()) != stands(facts)
+            && matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts))
+            && !facts.left_behind.contains(&candidate.id)
+    };
+    for candidate in &facts.candidates {
+        if is_lost(candidate) {
+            steps.push(Step::Revoke(candidate.id.clone()));
+        } else if is_marked(candidate) {
+            steps.push(Step::Release(candidate.id.clone()));
+        }
+    }
+    let ours = |&index: &usize| matches!(facts.slots[index].state, SlotState::Ours(_));
+    steps.extend((0..facts.slots.len()).filter(ours).map(Step::ReleaseSecret));
+    steps.push(Step::RemoveFinalizer);
+    Plan::gone(facts, steps)
+}
+
+fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
+    if let Some(outage) = &facts.outage {
+        return unreachable(facts, outage, now);
+    }
+    if facts.recorded_id.is_some() && facts.candidates.is_empty() && facts.may_be_invisible(now) {
+        let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
+        return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
+    }
+    let ours: Vec<&str> = facts.candidates.iter().filter(|found| is_ours(facts, found)).map(|f| f.id.as_str()).collect();
+    if facts.kind == Kind::Organization
+        && let Some(plan) = held_organization(facts, &ours)
+    {
+        return plan;
+    }
+    if !ours.is_empty() && !facts.powers.deletes {
+        return left_behind(facts, &ours, "the platform cannot delete it");
+    }
+    let mut steps = Vec::new();
+    if facts.kind == Kind::Organization && !ours.is_empty() {
+        steps.push(Step::CountDeletion);
+    }
+    steps.extend(ours.iter().map(|id| Step::Delete((*id).to_owned())));
+    let left = |&index: &usize| {
+        let slot = &facts.slots[index];
+        matches!(slot.state, SlotState::Ours(_)) && !slot.collected
+    };
+    steps.extend((0..facts.slots.len()).filter(left).map(Step::AttachSecret));
+    steps.push(Step::RemoveFinalizer);
+    Plan::gone(facts, steps)
+}
+
+/// What an organisation waits for besides: nothing else can be brought back so little.
+fn held_organization<C>(facts: &Facts<C>, ours: &[&str]) -> Option<Plan<C>> {
+    if facts.dependents > 0 {
+        let message =
+            format!("waits for {} Users and Tokens of this organisation to be deleted first", facts.dependents);
+        return Some(Plan::stalled(facts, Reason::DependentsExist, message));
+    }
+    if ours.is_empty() {
+        return None;
+    }
+    if !facts.policy.may_delete {
+        return Some(Plan::stalled(
+            facts,
+            Reason::NotPermitted,
+            "this namespace may not delete organisations: the Platform's owner grants that with \
+             allowedNamespaces.permissions: [Delete]; or patch deletionPolicy to Retain to let it go",
+        ));
+    }
+    facts.braked.then(|| Plan::held(facts, braked(), Requeue::Resync))
+}
+
+/// What an organisation says whose deletion the Platform's brake holds.
+pub fn braked() -> State {
+    State::new(
+        Reason::DeletionHeld,
+        "the Platform's brake holds: more organisations were to be deleted within an hour than limits.deletionsPerHour \
+         allows; its owner lets deletions go on with the annotation org-operator.dev/resume-deletions-at, or patch \
+         deletionPolicy to Retain to let this resource go and leave the organisation there",
+    )
+}
+
+fn unreachable<C>(facts: &Facts<C>, outage: &State, now: Timestamp) -> Plan<C> {
+    let since = facts.outage_since.unwrap_or(now);
+    if now < later(since, PATIENCE) {
+        return Plan::held(facts, outage.clone(), Requeue::Backoff);
+    }
+    let known: Vec<&str> = facts.recorded_id.as_deref().or(stands(facts)).into_iter().collect();
+    let mut plan = left_behind(facts, &known, "the platform has not answered for 15 minutes");
+    // It is still tried: the platform may come back.
+    if let super::Verdict::Held(_, requeue) = &mut plan.verdict {
+        *requeue = Requeue::Backoff;
+    }
+    plan
+}
+
+fn left_behind<C>(facts: &Facts<C>, ids: &[&str], why: &str) -> Plan<C> {
+    let mut all: Vec<&str> = ids.to_vec();
+    all.extend(facts.left_behind.iter().map(String::as_str).filter(|id| !ids.contains(id)));
+    let ids = if all.is_empty() { "no id is known".to_owned() } else { all.join(", ") };
+    let message = format!(
+        "{why}, so this is still there: the {} {} ({ids}); remove it there and patch deletionPolicy to Retain, which lets \
+         this resource go at once",
+        facts.kind, facts.name
+    );
+    Plan::stalled(facts, Reason::LeftBehind, message)
+}
+
+/// The id of the token that is in use.
+fn stands<C>(facts: &Facts<C>) -> Option<&str> {
+    let sound = facts.token.credential.as_ref().filter(|credential| credential.sound);
+    sound.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref())
+}
+
+fn is_marked<C>(candidate: &Candidate<C>) -> bool {
+    matches!(candidate.ownership, Ownership::Ours | Ownership::OurAttempt(_))
+}
+
+/// By its mark, or by the recorded id where nobody else's mark is on it.
+fn is_ours<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
+    let recorded = facts.recorded_id.as_ref() == Some(&candidate.id)
+        || (facts.kind == Kind::Token && stands(facts) == Some(candidate.id.as_str()));
+    is_marked(candidate) || (recorded && !matches!(candidate.ownership, Ownership::Other | Ownership::Offered))
+}
