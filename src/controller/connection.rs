@@ -5,7 +5,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use super::stop::Stop;
-use crate::api::{Platform, PlatformType};
+use crate::api::{Platform, PlatformRecord, PlatformType};
+use crate::clock::Clock;
 use crate::domain::condition::Reason;
 use crate::embedded::Directory;
 use crate::platform::{AdminApi, Embedded};
@@ -17,7 +18,7 @@ pub trait Connect: Send + Sync {
     async fn connect(&self, platform: &Platform) -> Result<Arc<dyn AdminApi>, Stop>;
 
     /// The admin API of an object whose Platform resource is gone, where none is needed to reach it.
-    async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>>;
+    async fn reconnect(&self, recorded: &PlatformRecord) -> Option<Arc<dyn AdminApi>>;
 }
 
 /// The platforms that this operator knows.
@@ -27,9 +28,9 @@ pub struct Platforms {
 }
 
 impl Platforms {
-    /// With this directory as the embedded platform, where the operator has one.
-    pub fn new(directory: Option<Directory>) -> Self {
-        Self { embedded: directory.map(|directory| Arc::new(Embedded::new(directory))) }
+    /// With this directory as the embedded platform, where the operator has one, on that clock.
+    pub fn new(directory: Option<Directory>, clock: Clock) -> Self {
+        Self { embedded: directory.map(|directory| Arc::new(Embedded::new(directory, clock))) }
     }
 }
 
@@ -52,9 +53,11 @@ impl Connect for Platforms {
         }
     }
 
-    async fn reconnect(&self, type_: PlatformType, url: &str) -> Option<Arc<dyn AdminApi>> {
-        let embedded =
-            self.embedded.as_ref().filter(|embedded| type_ == PlatformType::Embedded && url == embedded.url())?;
+    async fn reconnect(&self, recorded: &PlatformRecord) -> Option<Arc<dyn AdminApi>> {
+        let embedded = self
+            .embedded
+            .as_ref()
+            .filter(|embedded| recorded.type_ == PlatformType::Embedded && recorded.url == embedded.url())?;
         Some(Arc::clone(embedded) as Arc<dyn AdminApi>)
     }
 }

@@ -1,9 +1,12 @@
 //! The embedded backend as a platform: the operator's own directory, in its own process.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use jiff::Timestamp;
+use secrecy::SecretString;
 
 use super::{AdminApi, Backend, Error};
+use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Support};
 use crate::domain::entity::{
     Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization,
@@ -16,12 +19,13 @@ use crate::embedded::{Directory, DirectoryError, OPERATOR};
 #[derive(Clone, Debug)]
 pub struct Embedded {
     directory: Directory,
+    clock: Clock,
 }
 
 impl Embedded {
-    /// That directory as a platform.
-    pub fn new(directory: Directory) -> Self {
-        Self { directory }
+    /// That directory as a platform whose time is that clock's.
+    pub fn new(directory: Directory, clock: Clock) -> Self {
+        Self { directory, clock }
     }
 }
 
@@ -52,7 +56,7 @@ impl Backend<Organization> for Embedded {
     }
 
     async fn create(&self, new: NewOrganization) -> Result<Created<Organization>, Error> {
-        let record = self.directory.create_organization(&OPERATOR, new, Timestamp::now()).await;
+        let record = self.directory.create_organization(&OPERATOR, new, self.clock.now()).await;
         Ok(Created { record: record.map_err(error("create Organization"))?, one_time: None })
     }
 
@@ -78,7 +82,7 @@ impl Backend<User> for Embedded {
     }
 
     async fn create(&self, new: NewUser) -> Result<Created<User>, Error> {
-        let record = self.directory.create_user(&OPERATOR, new, Timestamp::now()).await;
+        let record = self.directory.create_user(&OPERATOR, new, self.clock.now()).await;
         Ok(Created { record: record.map_err(error("create User"))?, one_time: None })
     }
 
@@ -95,7 +99,7 @@ impl Backend<User> for Embedded {
 #[async_trait]
 impl Backend<Token> for Embedded {
     async fn find(&self, scope: &OfUser, lookup: &Lookup) -> Result<Vec<TokenRecord>, Error> {
-        let mut live = self.directory.tokens(scope, Timestamp::now()).await.map_err(error("find Token"))?;
+        let mut live = self.directory.tokens(scope, self.clock.now()).await.map_err(error("find Token"))?;
         live.retain(|token| match lookup {
             Lookup::Id(id) => token.id == *id,
             // A token has no name.
@@ -110,16 +114,16 @@ impl Backend<Token> for Embedded {
     }
 
     async fn create(&self, new: NewToken) -> Result<Created<Token>, Error> {
-        self.directory.mint_token(&OPERATOR, new, Timestamp::now()).await.map_err(error("create Token"))
+        self.directory.mint_token(&OPERATOR, new, self.clock.now()).await.map_err(error("create Token"))
     }
 
     async fn update(&self, scope: &OfUser, id: &str, change: &TokenChange) -> Result<TokenRecord, Error> {
-        let changed = self.directory.update_token(scope, id, change.clone(), Timestamp::now()).await;
+        let changed = self.directory.update_token(scope, id, change.clone(), self.clock.now()).await;
         changed.map_err(error("update Token"))
     }
 
     async fn delete(&self, scope: &OfUser, id: &str) -> Result<(), Error> {
-        self.directory.revoke_token(scope, id, Timestamp::now()).await.map_err(error("delete Token"))
+        self.directory.revoke_token(scope, id, self.clock.now()).await.map_err(error("delete Token"))
     }
 }
 
@@ -137,6 +141,22 @@ impl AdminApi for Embedded {
     async fn probe(&self) -> Result<String, Error> {
         self.directory.organizations(None, 1).await.map_err(error("list Organizations"))?;
         Ok("the operator's own directory answers; it needs no credential".to_owned())
+    }
+
+    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
+        let set = self.directory.set_password(&scope.organization_id, user_id, password).await;
+        set.map_err(error("set the password of User"))
+    }
+
+    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
+        let found = self.directory.authenticate(value, self.clock.now()).await.map_err(error("authenticate Token"))?;
+        let user = found.filter(|found| found.user_id == of.user_id && found.organization_id == of.organization_id);
+        Ok(user.and_then(|user| user.token_id))
+    }
+
+    /// A read sees every commit that was acknowledged.
+    fn visible_after(&self) -> Duration {
+        Duration::ZERO
     }
 
     fn check_name(&self, _: Kind, name: &str) -> Result<(), String> {
