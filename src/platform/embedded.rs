@@ -163,3 +163,131 @@ impl AdminApi for Embedded {
         (OPERATOR.check_name)(name).map_err(str::to_owned)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use secrecy::ExposeSecret;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::entity::UserType;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    /// A user of an organisation in a directory of their own.
+    struct Fixture {
+        directory: Directory,
+        of: OfUser,
+        _files: TempDir,
+    }
+
+    impl Fixture {
+        async fn new() -> Self {
+            let files = tempfile::tempdir().unwrap();
+            let directory = Directory::open(files.path()).await.unwrap();
+            let mut fixture = Self {
+                directory,
+                of: OfUser { organization_id: String::new(), user_id: String::new() },
+                _files: files,
+            };
+            let organization = NewOrganization {
+                idempotency_key: String::new(),
+                name: "Example".to_owned(),
+                display_name: None,
+                owner: "owner".to_owned(),
+                admin: None,
+                key_pair: None,
+            };
+            let made = Backend::<Organization>::create(&fixture.at(0), organization).await.unwrap();
+            fixture.of.organization_id = made.record.id;
+            fixture.of.user_id = fixture.user("jo").await;
+            fixture
+        }
+
+        async fn user(&self, username: &str) -> String {
+            let user = NewUser {
+                idempotency_key: String::new(),
+                organization_id: self.of.organization_id.clone(),
+                user_type: UserType::Person,
+                username: username.to_owned(),
+                email: None,
+                first_name: None,
+                last_name: None,
+                roles: None,
+                owner: "owner".to_owned(),
+                password: None,
+            };
+            Backend::<User>::create(&self.at(0), user).await.unwrap().record.id
+        }
+
+        /// The platform at that second.
+        fn at(&self, seconds: i64) -> Embedded {
+            Embedded::new(self.directory.clone(), Clock::stopped(at(seconds)))
+        }
+
+        /// A token that is minted at second 0.
+        async fn token(&self, expires_at: Option<Timestamp>) -> (TokenRecord, SecretString) {
+            let new = NewToken {
+                idempotency_key: String::new(),
+                of: self.of.clone(),
+                owner: "owner/ns/ci#1".to_owned(),
+                expires_at,
+            };
+            let made = Backend::<Token>::create(&self.at(0), new).await.unwrap();
+            (made.record, made.one_time.unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_listed_with_its_end_until_then() {
+        let fixture = Fixture::new().await;
+        let (endless, _) = fixture.token(None).await;
+        let (ending, value) = fixture.token(Some(at(100))).await;
+        assert_eq!((ending.issued_at, ending.expires_at), (at(0), Some(at(100))));
+        assert_eq!(endless.expires_at, None);
+        for (second, live) in [(0, true), (99, true), (100, false)] {
+            let platform = fixture.at(second);
+            for lookup in [Lookup::Id(ending.id.clone()), Lookup::Owner("owner/ns/ci".to_owned())] {
+                let found = Backend::<Token>::find(&platform, &fixture.of, &lookup).await.unwrap();
+                assert_eq!(found.contains(&ending), live, "{second} s: {lookup:?}: {found:?}");
+            }
+            let logged_in = platform.authenticates(&fixture.of, &value).await.unwrap();
+            assert_eq!(logged_in, live.then(|| ending.id.clone()), "{second} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_logs_in_as_its_own_user_only() {
+        let fixture = Fixture::new().await;
+        let (token, value) = fixture.token(None).await;
+        let platform = fixture.at(1);
+        assert_eq!(platform.authenticates(&fixture.of, &value).await.unwrap(), Some(token.id.clone()));
+
+        let other_user = OfUser { user_id: fixture.user("other").await, ..fixture.of.clone() };
+        let other_organization = OfUser { organization_id: "absent".to_owned(), ..fixture.of.clone() };
+        for of in [other_user, other_organization] {
+            assert_eq!(platform.authenticates(&of, &value).await.unwrap(), None, "{of:?}");
+        }
+        for wrong in ["", "a.b.c", &value.expose_secret()[1..]] {
+            assert_eq!(platform.authenticates(&fixture.of, &wrong.into()).await.unwrap(), None);
+        }
+
+        Backend::<Token>::delete(&platform, &fixture.of, &token.id).await.unwrap();
+        assert_eq!(platform.authenticates(&fixture.of, &value).await.unwrap(), None, "revoked");
+    }
+
+    #[tokio::test]
+    async fn a_password_is_set_for_a_member_only() {
+        let fixture = Fixture::new().await;
+        let platform = fixture.at(0);
+        let scope = InOrganization { organization_id: fixture.of.organization_id.clone() };
+        platform.set_password(&scope, &fixture.of.user_id, "correct horse".into()).await.unwrap();
+        let logged_in = fixture.directory.login("Example", "jo", "correct horse".into()).await.unwrap();
+        assert_eq!(logged_in.map(|principal| principal.user_id), Some(fixture.of.user_id.clone()));
+        let refused = platform.set_password(&scope, "absent", "correct horse".into()).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotFound);
+    }
+}
