@@ -22,9 +22,11 @@ use crate::domain::fault::FaultKind;
 
 mod budget;
 mod embedded;
+mod metered;
 
 pub use budget::{Budget, Budgeted, Limits};
 pub use embedded::Embedded;
+pub use metered::Metered;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
