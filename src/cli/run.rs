@@ -128,7 +128,7 @@ impl Run {
                 deadline: self.reconcile_timeout,
                 concurrency: self.concurrency,
             },
-            connect: Arc::new(Platforms::new(directory.clone(), clock.clone())),
+            connect: Arc::new(Platforms::new(directory.clone(), clock.clone(), metrics.clone())),
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
             clock: clock.clone(),
