@@ -33,6 +33,11 @@ impl Clock {
         Self { read: Arc::new(read), speed }
     }
 
+    /// One that stands still at that time: for what is to be judged at a moment of the caller's choosing.
+    pub fn stopped(at: Timestamp) -> Self {
+        Self { read: Arc::new(move || at), speed: 1 }
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         (self.read)()
@@ -53,6 +58,13 @@ impl fmt::Debug for Clock {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_stopped_clock_stands_still() {
+        let clock = Clock::stopped(Timestamp::UNIX_EPOCH);
+        std::thread::sleep(Duration::from_millis(2));
+        assert_eq!(clock.now(), Timestamp::UNIX_EPOCH);
+    }
 
     #[test]
     fn a_fast_clock_begins_now_and_runs_ahead() {

@@ -9,6 +9,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::embedded::{Directory, http};
 use crate::telemetry::{CONTENT_TYPE, Metrics};
 
@@ -33,12 +34,14 @@ pub async fn serve(
     readiness: Readiness,
     metrics: Arc<Metrics>,
     directory: Option<Directory>,
+    clock: Clock,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
-    axum::serve(listener, router(readiness, metrics, directory)).with_graceful_shutdown(stop.cancelled_owned()).await
+    let router = router(readiness, metrics, directory, clock);
+    axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await
 }
 
-fn router(readiness: Readiness, metrics: Arc<Metrics>, directory: Option<Directory>) -> Router {
+fn router(readiness: Readiness, metrics: Arc<Metrics>, directory: Option<Directory>, clock: Clock) -> Router {
     let own = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route(
@@ -53,7 +56,7 @@ fn router(readiness: Readiness, metrics: Arc<Metrics>, directory: Option<Directo
         )
         .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.encode()) }));
     match directory {
-        Some(directory) => own.merge(http::router(directory)),
+        Some(directory) => own.merge(http::router(directory, clock)),
         None => own,
     }
 }
@@ -68,7 +71,7 @@ mod tests {
     #[tokio::test]
     async fn readiness_follows_the_caches_and_health_does_not() {
         let readiness = Readiness::default();
-        let router = router(readiness.clone(), Arc::new(Metrics::new()), None);
+        let router = router(readiness.clone(), Arc::new(Metrics::new()), None, Clock::system());
         let status = |path: &'static str| {
             let router = router.clone();
             async move { router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap().status() }

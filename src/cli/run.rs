@@ -118,6 +118,7 @@ impl Run {
             owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await?;
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let metrics = Arc::new(Metrics::new());
+        let clock = Clock::system();
         let parts = Parts {
             client,
             settings: Settings {
@@ -127,16 +128,16 @@ impl Run {
                 deadline: self.reconcile_timeout,
                 concurrency: self.concurrency,
             },
-            connect: Arc::new(Platforms::new(directory.clone())),
+            connect: Arc::new(Platforms::new(directory.clone(), clock.clone(), metrics.clone())),
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
-            clock: Clock::system(),
+            clock: clock.clone(),
         };
 
         let stop = stop_on_signal()?;
         let readiness = Readiness::default();
         let serving =
-            tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), stop.clone()));
+            tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), clock, stop.clone()));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %self.listen, "started");
         watch::run(parts, &self.watch_namespaces, stop.clone(), || {
             readiness.set();

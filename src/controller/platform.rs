@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use kube::{Resource, ResourceExt};
 
+use super::connection::label;
 use super::context::{self, Context};
 use super::finalizer::remove_finalizer;
 use super::managed::Reconciled;
@@ -29,7 +30,7 @@ impl Reconciled for Platform {
         if object.meta().deletion_timestamp.is_some() {
             return Err(removal(object, context).await?);
         }
-        let label = format!("{}/{}", object.namespace().unwrap_or_default(), object.name_any());
+        let label = label(object);
         draft.type_ = object.spec.platform_type();
         let api = context.connect.connect(object).await?;
         draft.url = Some(api.url());

@@ -78,7 +78,7 @@ pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from
         Ok(resolved) => Ok(resolved),
         // Not there, changed, not to be connected: what is deleted waits for it, and what is retained does not.
         Err(Stop::Held { .. }) => {
-            let api = context.connect.reconnect(recorded.type_, &recorded.url).await;
+            let api = context.connect.reconnect(recorded).await;
             Ok(Resolved {
                 api,
                 record: recorded.clone(),

@@ -18,6 +18,7 @@ use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use super::cache::Cache;
+use super::connection::label;
 use super::context::{Context, Parts};
 use super::managed::Reconciled;
 use super::reconcile::reconcile;
@@ -168,6 +169,7 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                     context.backoff.reset(&uid);
                     context.missing.clear(&uid);
                     seen.forget(&uid);
+                    object.gone(&context);
                     object.related(&context, &queues);
                 }
                 Err(error) => tracing::warn!(
@@ -217,6 +219,8 @@ trait Related: Reconciled {
     fn queue(queues: &Queues) -> &Queue<Self>;
     /// Puts those that refer to it or wait for it into their queues.
     fn related(&self, context: &Context, queues: &Queues);
+    /// What is told of it alone and not by its uid ends with it.
+    fn gone(&self, _: &Context) {}
 }
 
 impl Related for Platform {
@@ -231,6 +235,10 @@ impl Related for Platform {
         {
             queues.organizations.push(&organization);
         }
+    }
+
+    fn gone(&self, context: &Context) {
+        context.metrics.platform_gone(&label(self));
     }
 }
 

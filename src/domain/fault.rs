@@ -45,6 +45,22 @@ pub enum Requeue {
 }
 
 impl FaultKind {
+    /// The word for it in metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Invalid => "invalid",
+            Self::Unsupported => "unsupported",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Forbidden => "forbidden",
+            Self::AlreadyExists => "already_exists",
+            Self::NotFound => "not_found",
+            Self::RateLimited(_) => "rate_limited",
+            Self::Unavailable(_) => "unavailable",
+            Self::TimedOut => "timed_out",
+            Self::OutcomeUnknown => "outcome_unknown",
+        }
+    }
+
     /// The condition reason and the requeue of this fault.
     pub fn outcome(self) -> (Reason, Requeue) {
         match self {

@@ -12,7 +12,6 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, middleware};
-use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -22,6 +21,7 @@ use super::authentication::Principal;
 use super::directory::Directory;
 use super::error::DirectoryError;
 use super::token::Claims;
+use crate::clock::Clock;
 use crate::domain::entity::UserType;
 
 /// The longest body that is read, in bytes.
@@ -31,16 +31,8 @@ const BODY_LIMIT: usize = 16 * 1024;
 /// operator's own hashing waiting.
 const LOGINS: usize = 32;
 
-/// Tells the time.
-pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
-
-/// `POST /oauth2/introspect` and `POST /login` on that directory.
-pub fn router(directory: Directory) -> Router {
-    router_with_clock(directory, Arc::new(Timestamp::now))
-}
-
-/// As [`router`], with a clock of the caller's.
-pub fn router_with_clock(directory: Directory, clock: Clock) -> Router {
+/// `POST /oauth2/introspect` and `POST /login` on that directory, by that clock.
+pub fn router(directory: Directory, clock: Clock) -> Router {
     let face = Face { directory, clock, logins: Arc::new(Semaphore::new(LOGINS)) };
     Router::new()
         .route("/oauth2/introspect", post(introspect))
@@ -138,7 +130,7 @@ async fn introspect(
     headers: HeaderMap,
     body: Result<Form<IntrospectionRequest>, FormRejection>,
 ) -> Result<Json<Introspection>, Refusal> {
-    let now = (face.clock)();
+    let now = face.clock.now();
     let caller = match bearer(&headers) {
         Some(token) => face.directory.authenticate(&token, now).await?,
         None => None,

@@ -2,6 +2,7 @@
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use sqlx::SqliteConnection;
 
 use super::directory::{Directory, idempotency_key};
@@ -217,6 +218,39 @@ impl Directory {
                     set_roles(connection, &organization_id, &id, roles).await?;
                 }
                 existing(connection, &organization_id, &id).await
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Sets the password of a member, which is the user's everywhere. Their tokens are not touched.
+    ///
+    /// [`NotFound`](DirectoryError::NotFound) if the user is no member.
+    pub async fn set_password(
+        &self,
+        organization_id: &str,
+        id: &str,
+        password: SecretString,
+    ) -> Result<(), DirectoryError> {
+        // Before the write is queued: hashing takes longer than all that waits behind it.
+        let password_hash = self.inner.passwords.hash(password).await?;
+        let (organization_id, id) = (organization_id.to_owned(), id.to_owned());
+        self.write(move |connection| {
+            async move {
+                let set = sqlx::query(
+                    "UPDATE users SET password_hash = $3 WHERE id = $2 AND EXISTS \
+                     (SELECT 1 FROM memberships m WHERE m.organization_id = $1 AND m.user_id = users.id)",
+                )
+                .bind(&organization_id)
+                .bind(&id)
+                .bind(password_hash)
+                .execute(connection)
+                .await?;
+                if set.rows_affected() == 0 {
+                    return Err(DirectoryError::not_found(Kind::User, &id));
+                }
+                Ok(())
             }
             .boxed()
         })

@@ -8,12 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::{AdminApi, Backend, Error};
 use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, Kind, Lookup};
+use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
 use crate::domain::fault::FaultKind;
 
 /// Failures in a row after which the breaker opens.
@@ -149,6 +150,18 @@ impl<A: AdminApi + ?Sized> AdminApi for Budgeted<A> {
 
     async fn probe(&self) -> Result<String, Error> {
         self.budget.spend("probe", self.api.probe()).await
+    }
+
+    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
+        self.budget.spend("set_password", self.api.set_password(scope, user_id, password)).await
+    }
+
+    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
+        self.budget.spend("authenticate", self.api.authenticates(of, value)).await
+    }
+
+    fn visible_after(&self) -> Duration {
+        self.api.visible_after()
     }
 
     fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {

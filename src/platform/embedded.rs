@@ -1,9 +1,12 @@
 //! The embedded backend as a platform: the operator's own directory, in its own process.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
-use jiff::Timestamp;
+use secrecy::SecretString;
 
 use super::{AdminApi, Backend, Error};
+use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Support};
 use crate::domain::entity::{
     Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization,
@@ -16,12 +19,13 @@ use crate::embedded::{Directory, DirectoryError, OPERATOR};
 #[derive(Clone, Debug)]
 pub struct Embedded {
     directory: Directory,
+    clock: Clock,
 }
 
 impl Embedded {
-    /// That directory as a platform.
-    pub fn new(directory: Directory) -> Self {
-        Self { directory }
+    /// That directory as a platform whose time is that clock's.
+    pub fn new(directory: Directory, clock: Clock) -> Self {
+        Self { directory, clock }
     }
 }
 
@@ -52,7 +56,7 @@ impl Backend<Organization> for Embedded {
     }
 
     async fn create(&self, new: NewOrganization) -> Result<Created<Organization>, Error> {
-        let record = self.directory.create_organization(&OPERATOR, new, Timestamp::now()).await;
+        let record = self.directory.create_organization(&OPERATOR, new, self.clock.now()).await;
         Ok(Created { record: record.map_err(error("create Organization"))?, one_time: None })
     }
 
@@ -78,7 +82,7 @@ impl Backend<User> for Embedded {
     }
 
     async fn create(&self, new: NewUser) -> Result<Created<User>, Error> {
-        let record = self.directory.create_user(&OPERATOR, new, Timestamp::now()).await;
+        let record = self.directory.create_user(&OPERATOR, new, self.clock.now()).await;
         Ok(Created { record: record.map_err(error("create User"))?, one_time: None })
     }
 
@@ -95,7 +99,7 @@ impl Backend<User> for Embedded {
 #[async_trait]
 impl Backend<Token> for Embedded {
     async fn find(&self, scope: &OfUser, lookup: &Lookup) -> Result<Vec<TokenRecord>, Error> {
-        let mut live = self.directory.tokens(scope, Timestamp::now()).await.map_err(error("find Token"))?;
+        let mut live = self.directory.tokens(scope, self.clock.now()).await.map_err(error("find Token"))?;
         live.retain(|token| match lookup {
             Lookup::Id(id) => token.id == *id,
             // A token has no name.
@@ -110,16 +114,16 @@ impl Backend<Token> for Embedded {
     }
 
     async fn create(&self, new: NewToken) -> Result<Created<Token>, Error> {
-        self.directory.mint_token(&OPERATOR, new, Timestamp::now()).await.map_err(error("create Token"))
+        self.directory.mint_token(&OPERATOR, new, self.clock.now()).await.map_err(error("create Token"))
     }
 
     async fn update(&self, scope: &OfUser, id: &str, change: &TokenChange) -> Result<TokenRecord, Error> {
-        let changed = self.directory.update_token(scope, id, change.clone(), Timestamp::now()).await;
+        let changed = self.directory.update_token(scope, id, change.clone(), self.clock.now()).await;
         changed.map_err(error("update Token"))
     }
 
     async fn delete(&self, scope: &OfUser, id: &str) -> Result<(), Error> {
-        self.directory.revoke_token(scope, id, Timestamp::now()).await.map_err(error("delete Token"))
+        self.directory.revoke_token(scope, id, self.clock.now()).await.map_err(error("delete Token"))
     }
 }
 
@@ -139,7 +143,151 @@ impl AdminApi for Embedded {
         Ok("the operator's own directory answers; it needs no credential".to_owned())
     }
 
+    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
+        let set = self.directory.set_password(&scope.organization_id, user_id, password).await;
+        set.map_err(error("set the password of User"))
+    }
+
+    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
+        let found = self.directory.authenticate(value, self.clock.now()).await.map_err(error("authenticate Token"))?;
+        let user = found.filter(|found| found.user_id == of.user_id && found.organization_id == of.organization_id);
+        Ok(user.and_then(|user| user.token_id))
+    }
+
+    /// A read sees every commit that was acknowledged.
+    fn visible_after(&self) -> Duration {
+        Duration::ZERO
+    }
+
     fn check_name(&self, _: Kind, name: &str) -> Result<(), String> {
         (OPERATOR.check_name)(name).map_err(str::to_owned)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use secrecy::ExposeSecret;
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::domain::entity::UserType;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_700_000_000 + seconds).unwrap()
+    }
+
+    /// A user of an organisation in a directory of their own.
+    struct Fixture {
+        directory: Directory,
+        of: OfUser,
+        _files: TempDir,
+    }
+
+    impl Fixture {
+        async fn new() -> Self {
+            let files = tempfile::tempdir().unwrap();
+            let directory = Directory::open(files.path()).await.unwrap();
+            let mut fixture = Self {
+                directory,
+                of: OfUser { organization_id: String::new(), user_id: String::new() },
+                _files: files,
+            };
+            let organization = NewOrganization {
+                idempotency_key: String::new(),
+                name: "Example".to_owned(),
+                display_name: None,
+                owner: "owner".to_owned(),
+                admin: None,
+                key_pair: None,
+            };
+            let made = Backend::<Organization>::create(&fixture.at(0), organization).await.unwrap();
+            fixture.of.organization_id = made.record.id;
+            fixture.of.user_id = fixture.user("jo").await;
+            fixture
+        }
+
+        async fn user(&self, username: &str) -> String {
+            let user = NewUser {
+                idempotency_key: String::new(),
+                organization_id: self.of.organization_id.clone(),
+                user_type: UserType::Person,
+                username: username.to_owned(),
+                email: None,
+                first_name: None,
+                last_name: None,
+                roles: None,
+                owner: "owner".to_owned(),
+                password: None,
+            };
+            Backend::<User>::create(&self.at(0), user).await.unwrap().record.id
+        }
+
+        /// The platform at that second.
+        fn at(&self, seconds: i64) -> Embedded {
+            Embedded::new(self.directory.clone(), Clock::stopped(at(seconds)))
+        }
+
+        /// A token that is minted at second 0.
+        async fn token(&self, expires_at: Option<Timestamp>) -> (TokenRecord, SecretString) {
+            let new = NewToken {
+                idempotency_key: String::new(),
+                of: self.of.clone(),
+                owner: "owner/ns/ci#1".to_owned(),
+                expires_at,
+            };
+            let made = Backend::<Token>::create(&self.at(0), new).await.unwrap();
+            (made.record, made.one_time.unwrap())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_is_listed_with_its_end_until_then() {
+        let fixture = Fixture::new().await;
+        let (endless, _) = fixture.token(None).await;
+        let (ending, value) = fixture.token(Some(at(100))).await;
+        assert_eq!((ending.issued_at, ending.expires_at), (at(0), Some(at(100))));
+        assert_eq!(endless.expires_at, None);
+        for (second, live) in [(0, true), (99, true), (100, false)] {
+            let platform = fixture.at(second);
+            for lookup in [Lookup::Id(ending.id.clone()), Lookup::Owner("owner/ns/ci".to_owned())] {
+                let found = Backend::<Token>::find(&platform, &fixture.of, &lookup).await.unwrap();
+                assert_eq!(found.contains(&ending), live, "{second} s: {lookup:?}: {found:?}");
+            }
+            let logged_in = platform.authenticates(&fixture.of, &value).await.unwrap();
+            assert_eq!(logged_in, live.then(|| ending.id.clone()), "{second} s");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_logs_in_as_its_own_user_only() {
+        let fixture = Fixture::new().await;
+        let (token, value) = fixture.token(None).await;
+        let platform = fixture.at(1);
+        assert_eq!(platform.authenticates(&fixture.of, &value).await.unwrap(), Some(token.id.clone()));
+
+        let other_user = OfUser { user_id: fixture.user("other").await, ..fixture.of.clone() };
+        let other_organization = OfUser { organization_id: "absent".to_owned(), ..fixture.of.clone() };
+        for of in [other_user, other_organization] {
+            assert_eq!(platform.authenticates(&of, &value).await.unwrap(), None, "{of:?}");
+        }
+        for wrong in ["", "a.b.c", &value.expose_secret()[1..]] {
+            assert_eq!(platform.authenticates(&fixture.of, &wrong.into()).await.unwrap(), None);
+        }
+
+        Backend::<Token>::delete(&platform, &fixture.of, &token.id).await.unwrap();
+        assert_eq!(platform.authenticates(&fixture.of, &value).await.unwrap(), None, "revoked");
+    }
+
+    #[tokio::test]
+    async fn a_password_is_set_for_a_member_only() {
+        let fixture = Fixture::new().await;
+        let platform = fixture.at(0);
+        let scope = InOrganization { organization_id: fixture.of.organization_id.clone() };
+        platform.set_password(&scope, &fixture.of.user_id, "correct horse".into()).await.unwrap();
+        let logged_in = fixture.directory.login("Example", "jo", "correct horse".into()).await.unwrap();
+        assert_eq!(logged_in.map(|principal| principal.user_id), Some(fixture.of.user_id.clone()));
+        let refused = platform.set_password(&scope, "absent", "correct horse".into()).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotFound);
     }
 }

@@ -11,18 +11,22 @@
 //! - No secret and nothing of a platform's reply is in an [`Error`].
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use secrecy::SecretString;
 
 use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, Lookup, Organization, Token, User};
+use crate::domain::entity::{Created, Entity, InOrganization, Lookup, OfUser, Organization, Token, User};
 use crate::domain::fault::FaultKind;
 
 mod budget;
 mod embedded;
+mod metered;
 
 pub use budget::{Budget, Budgeted, Limits};
 pub use embedded::Embedded;
+pub use metered::Metered;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +84,23 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
 
     /// Tries the credential by a call that changes nothing, and says by which.
     async fn probe(&self) -> Result<String, Error>;
+
+    /// Sets a person's password: from then on that one logs in and the one before does not. Doing it again with the
+    /// same password changes nothing that can be seen. It is the user's in every organisation, and their tokens stay.
+    ///
+    /// [`FaultKind::NotFound`] if the user is not a member of the organisation; [`FaultKind::Unsupported`] where the
+    /// platform cannot.
+    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error>;
+
+    /// Whether a token's value logs in as that user: the token's id, or `None` where it does not, whatever the reason (it
+    /// is revoked, expired, of another user or no token at all). A call that changes nothing.
+    ///
+    /// [`FaultKind::Unsupported`] where the platform has no such call.
+    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error>;
+
+    /// How long a new object may stay invisible on reads; zero where a read sees every write before it. Until then an
+    /// empty answer to `find` is no proof that nothing was made.
+    fn visible_after(&self) -> Duration;
 
     /// Whether this name would be taken for that kind; the error says the rule.
     fn check_name(&self, kind: crate::domain::entity::Kind, name: &str) -> Result<(), String>;

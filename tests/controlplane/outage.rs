@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use org_operator::api::{Platform, PlatformType};
+use org_operator::api::{Platform, PlatformRecord};
 use org_operator::clock::Clock;
 use org_operator::controller::connection::Connect;
 use org_operator::controller::context::Parts;
 use org_operator::controller::stop::Stop;
 use org_operator::controller::{Settings, watch};
 use org_operator::domain::capability::Capabilities;
-use org_operator::domain::entity::{Created, Entity, Kind, Lookup};
+use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
 use org_operator::domain::fault::FaultKind;
 use org_operator::embedded::Directory;
 use org_operator::keys::{self, KeyPool};
 use org_operator::platform::{AdminApi, Backend, Embedded, Error};
 use org_operator::telemetry::Metrics;
+use secrecy::SecretString;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -93,6 +94,20 @@ impl AdminApi for Switched {
         self.inner.probe().await
     }
 
+    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
+        self.check()?;
+        self.inner.set_password(scope, user_id, password).await
+    }
+
+    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
+        self.check()?;
+        self.inner.authenticates(of, value).await
+    }
+
+    fn visible_after(&self) -> Duration {
+        self.inner.visible_after()
+    }
+
     fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
         if name == "forbidden" {
             Err("choose a name that is not forbidden".to_owned())
@@ -110,7 +125,7 @@ impl Connect for One {
         Ok(self.0.clone())
     }
 
-    async fn reconnect(&self, _: PlatformType, _: &str) -> Option<Arc<dyn AdminApi>> {
+    async fn reconnect(&self, _: &PlatformRecord) -> Option<Arc<dyn AdminApi>> {
         Some(self.0.clone())
     }
 }
@@ -132,8 +147,9 @@ impl Inside {
         let namespace = namespace("inside");
         let files = tempfile::tempdir().unwrap();
         let directory = Directory::open(files.path()).await.unwrap();
+        let clock = Clock::system();
         let platform = Arc::new(Switched {
-            inner: Embedded::new(directory.clone()),
+            inner: Embedded::new(directory.clone(), clock.clone()),
             fault: Mutex::default(),
             gate: tokio::sync::RwLock::default(),
             creations: AtomicUsize::default(),
@@ -157,7 +173,7 @@ impl Inside {
             connect: Arc::new(One(platform.clone())),
             keys: pool,
             metrics: Arc::new(Metrics::new()),
-            clock: Clock::system(),
+            clock,
         };
         let stop = CancellationToken::new();
         let cluster = Cluster::of(&namespace).await;

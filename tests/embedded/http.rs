@@ -1,13 +1,12 @@
 //! The HTTP face: introspection and login.
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
+use org_operator::clock::Clock;
 use org_operator::domain::entity::UserType;
 use org_operator::embedded::OPERATOR;
-use org_operator::embedded::http::router_with_clock;
+use org_operator::embedded::http;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
@@ -18,7 +17,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 fn router(fixture: &Fixture, seconds: i64) -> Router {
-    router_with_clock(fixture.directory.clone(), Arc::new(move || at(seconds)))
+    http::router(fixture.directory.clone(), Clock::stopped(at(seconds)))
 }
 
 async fn post(

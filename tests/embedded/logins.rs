@@ -1,7 +1,7 @@
 //! Who logs in with which password.
 
-use org_operator::domain::entity::UserType;
-use org_operator::embedded::OPERATOR;
+use org_operator::domain::entity::{Kind, UserType};
+use org_operator::embedded::{DirectoryError, OPERATOR};
 
 use crate::fixture::{Fixture, SHARED_NAMES, at, new_organization, new_user};
 
@@ -64,4 +64,64 @@ async fn a_name_that_could_mean_two_users_logs_nobody_in_and_an_id_does() {
     assert!(!fixture.logs_in("Same", "jo", "correct horse").await);
     assert!(fixture.logs_in(&ids[0], "jo", "correct horse").await);
     assert!(!fixture.logs_in(&ids[0], "jo", "stolen").await);
+}
+
+#[tokio::test]
+async fn a_new_password_takes_the_place_of_the_old_one() {
+    let fixture = Fixture::new().await;
+    let organization = fixture.organization("Example").await;
+    for username in ["jo", "bystander"] {
+        let mut new = new_user(username, &organization.id, username);
+        new.user_type = UserType::Person;
+        new.password = Some("correct horse".into());
+        fixture.directory.create_user(&OPERATOR, new, at(0)).await.unwrap();
+    }
+    let user = fixture.directory.users_by_name(&organization.id, "jo").await.unwrap().remove(0);
+    let (_, token) = fixture.token(&organization, &user).await;
+    let rows = fixture.rows().await;
+
+    for _ in 0..2 {
+        fixture.directory.set_password(&organization.id, &user.id, "battery staple".into()).await.unwrap();
+        assert!(!fixture.logs_in("Example", "jo", "correct horse").await);
+        assert!(fixture.logs_in("Example", "jo", "battery staple").await);
+    }
+    assert!(fixture.logs_in("Example", "bystander", "correct horse").await);
+    assert!(fixture.authenticates(&token, at(1)).await, "tokens stay");
+    assert_eq!(fixture.directory.user(&organization.id, &user.id).await.unwrap(), Some(user));
+    assert_eq!(fixture.rows().await, rows);
+
+    let fixture = fixture.reopen().await;
+    assert!(!fixture.logs_in("Example", "jo", "correct horse").await);
+    assert!(fixture.logs_in("Example", "jo", "battery staple").await);
+}
+
+#[tokio::test]
+async fn who_had_no_password_gets_one() {
+    let fixture = Fixture::new().await;
+    let organization = fixture.organization("Example").await;
+    let user = fixture.user(&organization, "jo").await;
+    fixture.directory.set_password(&organization.id, &user.id, "correct horse".into()).await.unwrap();
+    assert!(fixture.logs_in("Example", "jo", "correct horse").await);
+}
+
+#[tokio::test]
+async fn only_a_members_password_is_set() {
+    let fixture = Fixture::new().await;
+    let organization = fixture.organization("Example").await;
+    let elsewhere = fixture.organization("Elsewhere").await;
+    let mut new = new_user("k", &organization.id, "jo");
+    new.password = Some("correct horse".into());
+    let user = fixture.directory.create_user(&OPERATOR, new, at(0)).await.unwrap();
+    for (organization, id) in [(&elsewhere.id, user.id.as_str()), (&organization.id, "absent")] {
+        let refused = fixture.directory.set_password(organization, id, "battery staple".into()).await;
+        assert!(
+            matches!(&refused, Err(DirectoryError::NotFound { kind: Kind::User, id: named }) if named == id),
+            "{refused:?}"
+        );
+    }
+    assert!(fixture.logs_in("Example", "jo", "correct horse").await);
+
+    fixture.directory.add_member(&OPERATOR, &elsewhere.id, &user.id, None, at(1)).await.unwrap();
+    fixture.directory.set_password(&elsewhere.id, &user.id, "battery staple".into()).await.unwrap();
+    assert!(fixture.logs_in("Example", "jo", "battery staple").await, "one user, one password");
 }

@@ -19,8 +19,8 @@ fn every_family_is_there_under_its_name() {
     metrics.reconciled(Kind::User, ReconcileResult::Settled, Duration::from_millis(30));
     metrics.reconciled(Kind::User, ReconcileResult::Settled, Duration::from_millis(30));
     metrics.became_ready(Kind::Token, Duration::from_secs(2));
-    metrics.platform_request("acme/edge", "create_user", "ok", Duration::from_millis(7));
-    metrics.platform_request("acme/edge", "create_user", "timed_out", Duration::from_secs(5));
+    metrics.platform_request("acme/edge", "create", "ok", Duration::from_millis(7));
+    metrics.platform_request("acme/edge", "create", "timed_out", Duration::from_secs(5));
     metrics.platform_up("acme/edge", true);
     metrics.secret_write(SecretWrite::Conflict);
     metrics.key_pool_size(2);
@@ -33,9 +33,9 @@ fn every_family_is_there_under_its_name() {
             r#"org_operator_reconcile_duration_seconds_bucket{le="0.05",kind="User"} 2"#,
             r#"org_operator_reconcile_duration_seconds_count{kind="User"} 2"#,
             r#"org_operator_time_to_ready_seconds_sum{kind="Token"} 2.0"#,
-            r#"org_operator_platform_requests_total{platform="acme/edge",operation="create_user",outcome="ok"} 1"#,
-            r#"org_operator_platform_requests_total{platform="acme/edge",operation="create_user",outcome="timed_out"} 1"#,
-            r#"org_operator_platform_request_duration_seconds_count{platform="acme/edge",operation="create_user"} 2"#,
+            r#"org_operator_platform_requests_total{platform="acme/edge",operation="create",outcome="ok"} 1"#,
+            r#"org_operator_platform_requests_total{platform="acme/edge",operation="create",outcome="timed_out"} 1"#,
+            r#"org_operator_platform_request_duration_seconds_count{platform="acme/edge",operation="create"} 2"#,
             r#"org_operator_platform_up{platform="acme/edge"} 1"#,
             r#"org_operator_secret_writes_total{result="conflict"} 1"#,
             "org_operator_key_pool_size 2",
@@ -69,6 +69,24 @@ fn a_platform_goes_down_and_up_and_away() {
     has(&metrics, &[r#"org_operator_platform_up{platform="acme/edge"} 1"#]);
     metrics.platform_gone("acme/edge");
     assert_eq!(line(&metrics.encode(), "org_operator_platform_up{"), None);
+    metrics.platform_gone("acme/never");
+}
+
+#[test]
+fn what_was_counted_of_a_platform_stays_when_it_goes() {
+    let metrics = Metrics::new();
+    metrics.platform_request("acme/edge", "delete", "ok", Duration::from_millis(7));
+    metrics.platform_up("acme/edge", true);
+    metrics.platform_up("acme/other", true);
+    metrics.platform_gone("acme/edge");
+    has(
+        &metrics,
+        &[
+            r#"org_operator_platform_requests_total{platform="acme/edge",operation="delete",outcome="ok"} 1"#,
+            r#"org_operator_platform_request_duration_seconds_count{platform="acme/edge",operation="delete"} 1"#,
+            r#"org_operator_platform_up{platform="acme/other"} 1"#,
+        ],
+    );
 }
 
 #[test]
