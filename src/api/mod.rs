@@ -13,6 +13,7 @@ mod organization;
 mod platform;
 mod rule;
 mod shared;
+mod status;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -26,6 +27,7 @@ pub use definition::{crd_files, crds, crds_yaml};
 pub use organization::*;
 pub use platform::*;
 pub use shared::*;
+pub use status::{Extras, ManagedStatus};
 pub use token::*;
 pub use user::*;
 

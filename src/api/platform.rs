@@ -74,7 +74,8 @@ pub struct PlatformSpec {
     #[schemars(length(max = 24))]
     #[x_kube(validation = rule::duration(), validation = rule::duration_between("1s", "30s"))]
     pub timeout: String,
-    /// How hard the operator may use this platform. `embedded` is exempt. May change at any time.
+    /// How hard the operator may use this platform. `embedded` is exempt, but for `deletionsPerHour`: what is deleted
+    /// there cannot be brought back either. May change at any time.
     #[serde(default)]
     pub limits: PlatformLimits,
     /// Which namespaces may make objects on this Platform, and what else they may do. Default: this namespace only. May
@@ -249,7 +250,8 @@ pub struct PlatformLimits {
     pub concurrency: i32,
     /// The brake: how many organisations may be deleted on the platform within any 60 minutes before all further
     /// deletions are held until a person releases them with the annotation `org-operator.dev/resume-deletions-at`.
-    /// `0` means no brake. Default `10`.
+    /// So many Users and Tokens that vanished from the platform are made again within an hour. `0` means no brake.
+    /// Default `10`.
     #[schemars(range(min = 0, max = 10_000))]
     pub deletions_per_hour: i32,
 }
@@ -362,7 +364,7 @@ pub struct PlatformStatus {
     pub last_handled_resume_deletions_at: Option<String>,
     /// Deletions of organisations that count for the brake.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub deletions: Option<DeletionCount>,
+    pub deletions: Option<Deletions>,
 }
 
 /// What a platform can do, by name.
@@ -375,12 +377,27 @@ pub struct CapabilityStatus {
     pub support: Support,
 }
 
-/// How many organisations were deleted since when; written before each deletion is sent.
+/// What the brake of `limits.deletionsPerHour` knows; written before each deletion is sent. Counted by the minute, so
+/// that no 60 minutes, whenever they begin, have more deletions than that: one count for each hour would let twice as
+/// many through around its end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Deletions {
+    /// Deletions of the last hour before the last deletion, by the minute.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted: Vec<DeletionCount>,
+    /// True once there were to be more than `limits.deletionsPerHour`: all further ones are held until somebody releases
+    /// them with the annotation `org-operator.dev/resume-deletions-at`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub held: bool,
+}
+
+/// How many deletions were begun in a minute.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletionCount {
-    /// When the counting began.
-    pub window_start: Time,
-    /// Deletions since then.
+    /// The minute.
+    pub at: Time,
+    /// Deletions in it.
     pub count: i32,
 }

@@ -74,8 +74,8 @@ pub struct SecretTarget {
         .message("a key of template becomes a key of the Secret: it consists of letters, digits, -, _ and ."))]
     #[x_kube(validation = Rule::new("self.all(k, self[k] != '')")
         .message(r#"a template must not be empty; in a Helm chart write {{ "{{ token }}" }}, so that Helm leaves {{ token }} to the operator"#))]
-    #[x_kube(validation = Rule::new("self.all(k, !(k in ['token', 'username', 'password', 'private.pem', 'public.pem', 'passphrase']))")
-        .message("token, username, password, private.pem, public.pem and passphrase are always written as they are: choose another key for the template"))]
+    #[x_kube(validation = Rule::new("self.all(k, !(k in ['token', 'username', 'password', 'password.next', 'private.pem', 'public.pem', 'passphrase']))")
+        .message("token, username, password, password.next, private.pem, public.pem and passphrase are the operator's own keys: choose another key for the template"))]
     pub template: Option<BTreeMap<String, String>>,
 }
 

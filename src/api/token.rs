@@ -186,9 +186,17 @@ pub struct TokenStatus {
     /// The token before this one, until it is revoked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub previous: Option<PreviousToken>,
-    /// Number of the last attempt to make a token; recorded before the request is sent.
+    /// Number of the last attempt to make a token; recorded before the request is sent, where the platform would not
+    /// tell afterwards. Messages that ask for `org-operator.dev/resolve` name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i64>,
+    /// True while nobody knows what came of that attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attempt_open: bool,
+    /// The platform's ids of tokens that live and that the operator cannot revoke, or must not because it does not know
+    /// whether they are in use. The condition `LeftBehind` says what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 /// The token before the current one. Its value is kept nowhere: the id is enough to revoke it.

@@ -240,7 +240,11 @@ pub struct UserStatus {
     /// Paths of the fields in which the platform differs, with `driftPolicy: Report`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<String>,
-    /// Number of the last attempt whose result can only be seen once; recorded before the request is sent.
+    /// Number of the last attempt to make the object; recorded before the request is sent, where the platform would not
+    /// tell afterwards. Messages that ask for `org-operator.dev/resolve` name it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempt: Option<i64>,
+    /// True while nobody knows what came of that attempt.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub attempt_open: bool,
 }

@@ -1,7 +1,7 @@
 //! What every pass has at hand.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use super::in_flight::InFlight;
 use super::recent::Recent;
 use crate::api::{Organization, Platform, Token, User};
 use crate::clock::Clock;
+use crate::domain::brake::{self, Counted};
 use crate::keys::KeyPool;
 use crate::kubernetes::secret::SecretStore;
 use crate::telemetry::Metrics;
@@ -59,7 +60,15 @@ pub struct Context {
     /// Delays of objects that do not get on.
     pub backoff: Backoff,
     /// Since when a recorded id has been missing on its platform.
-    pub missing: Missing,
+    pub missing: Since,
+    /// Since when the platform of something that is being deleted has not answered.
+    pub outages: Since,
+    /// Since when a renewal has been known to be due.
+    pub due: Since,
+    /// When something was last made.
+    pub made: Since,
+    /// What was made again because it had vanished.
+    pub recreations: Recreations,
     /// Events.
     pub recorder: Recorder,
     /// Metrics.
@@ -137,7 +146,11 @@ impl Context {
             recorder: Recorder::new(client.clone(), reporter),
             in_flight: InFlight::default(),
             backoff: Backoff::default(),
-            missing: Missing::default(),
+            missing: Since::default(),
+            outages: Since::default(),
+            due: Since::default(),
+            made: Since::default(),
+            recreations: Recreations::default(),
             holding: tokio::sync::Mutex::default(),
             client,
             settings,
@@ -156,27 +169,77 @@ impl Context {
             && self.tokens.cache.ready().await
     }
 
+    /// What this process knows about an object that is gone is of no use any more.
+    pub fn forget(&self, uid: &str) {
+        self.backoff.reset(uid);
+        for since in [&self.missing, &self.outages, &self.due, &self.made] {
+            since.clear(uid);
+        }
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 }
 
-/// Since when the recorded ids of objects have been missing, by uid.
+/// Since when something has been so, by uid, as far as this process saw.
 #[derive(Debug, Default)]
-pub struct Missing(Mutex<HashMap<String, Timestamp>>);
+pub struct Since(Mutex<HashMap<String, Timestamp>>);
 
-impl Missing {
-    /// The object's id was not there at `now`; says since when, if that was seen before.
-    pub fn note(&self, uid: &str, now: Timestamp) -> Option<Timestamp> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+impl Since {
+    /// It is so at `now`, or it is not; says since when it has been, if that was seen before.
+    pub fn track(&self, uid: &str, is_so: bool, now: Timestamp) -> Option<Timestamp> {
+        let mut all = self.all();
+        if !is_so {
+            all.remove(uid);
+            return None;
+        }
         let known = all.get(uid).copied();
         all.entry(uid.to_owned()).or_insert(now);
         known
     }
 
-    /// It is there, or not looked for any more.
+    /// It is so from `now` on, whatever was before.
+    pub fn set(&self, uid: &str, now: Timestamp) {
+        self.all().insert(uid.to_owned(), now);
+    }
+
+    /// Since when it has been so.
+    pub fn since(&self, uid: &str) -> Option<Timestamp> {
+        self.all().get(uid).copied()
+    }
+
+    /// It is not so, or nobody wants to know any more.
     pub fn clear(&self, uid: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
+        self.all().remove(uid);
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Timestamp>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What vanished from platforms and was made again, by URL: so much that it looks like an emptied or restored platform is
+/// not. Kept in memory alone, so that a restart begins a new hour: the damage is an object too many, not a loss.
+#[derive(Debug, Default)]
+pub struct Recreations(Mutex<HashMap<String, Vec<Counted>>>);
+
+impl Recreations {
+    /// Whether one more may be made again on that platform.
+    pub fn may(&self, url: &str, limit: i32, now: Timestamp) -> bool {
+        let all = self.all();
+        brake::count(all.get(url).map(Vec::as_slice).unwrap_or_default(), limit, now).is_some()
+    }
+
+    /// One was made again.
+    pub fn count(&self, url: &str, now: Timestamp) {
+        let mut all = self.all();
+        let record = all.entry(url.to_owned()).or_default();
+        *record = brake::count(record, 0, now).unwrap_or_default();
+    }
+
+    fn all(&self) -> MutexGuard<'_, HashMap<String, Vec<Counted>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

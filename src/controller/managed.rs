@@ -1,10 +1,10 @@
 //! What the generic reconcile asks of a kind.
 
-use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use k8s_openapi::NamespaceResourceScope;
 use kube::Resource;
 use kube::core::object::HasStatus;
@@ -13,20 +13,24 @@ use serde::de::DeserializeOwned;
 
 use super::context::{self, Context};
 use super::pass::Pass;
+use super::slot::SlotSpec;
 use super::stop::Stop;
-use crate::api::{ObjectStatus, PlatformRecord, SecretTarget};
-use crate::domain::entity::{Entity, Kind};
-use crate::domain::key::{KeyEncoding, KeySize};
+use crate::api::{Extras, ManagedStatus, ObjectStatus, PlatformRecord};
+use crate::domain::capability::{Capability, Support};
+use crate::domain::condition::State;
+use crate::domain::entity::{Entity, InOrganization, Kind, OfUser};
+use crate::domain::facts::{Policy, Rival};
 use crate::domain::naming::{OwnerMark, Ownership};
-use crate::domain::plan::{OnAdoption, Policy, Source};
-use crate::kubernetes::secret::{StoredSecret, Values};
+use crate::domain::policy::Origin;
+use crate::domain::rotation::Rotation;
+use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{AdminApi, Backend};
 
 /// A resource that the operator reconciles: all four kinds.
 #[async_trait]
 pub trait Reconciled:
     Resource<DynamicType = (), Scope = NamespaceResourceScope>
-    + HasStatus<Status: ObjectStatus + Clone + Debug + Default + PartialEq + Serialize + Send + Sync>
+    + HasStatus<Status: ObjectStatus + Extras + Clone + Debug + Default + PartialEq + Serialize + Send + Sync>
     + Clone
     + Debug
     + DeserializeOwned
@@ -49,7 +53,7 @@ pub trait Reconciled:
 
 /// A resource that stands for an object on a platform.
 #[async_trait]
-pub trait Managed: Reconciled {
+pub trait Managed: Reconciled<Status: ManagedStatus> {
     /// The object.
     type Entity: Entity;
     /// What the manifest asks of it, validated.
@@ -64,22 +68,20 @@ pub trait Managed: Reconciled {
     /// Turns the manifest into what later steps work with; they never read it again.
     async fn desired(&self, context: &Context, place: Place<Self::Entity>) -> Result<Desired<Self>, Stop>;
 
-    /// The id that is known to be this object's.
-    fn recorded_id(&self, secrets: &[Option<StoredSecret>]) -> Option<String>;
-
     /// What creating it takes.
     fn creation(
         desired: &Desired<Self>,
-        values: &[Option<Values>],
+        secrets: &[Option<StoredSecret>],
         attempt: Option<i64>,
+        now: Timestamp,
     ) -> <Self::Entity as Entity>::New;
 
-    /// What would make `record` as the manifest says; `None` where it is so.
+    /// What would make `record` as the manifest says, if anything, and the paths of the fields in which it differs.
     fn change(
         desired: &Desired<Self>,
         record: &<Self::Entity as Entity>::Record,
         ownership: Ownership,
-    ) -> Option<<Self::Entity as Entity>::Change>;
+    ) -> (Option<<Self::Entity as Entity>::Change>, Vec<&'static str>);
 
     /// Where it is about to be made, for those whose place cannot be found any more when their parent is gone.
     fn made_in(_: &Desired<Self>) -> Option<String> {
@@ -89,33 +91,56 @@ pub trait Managed: Reconciled {
     /// The change that takes our owner mark off.
     fn release() -> <Self::Entity as Entity>::Change;
 
-    /// What the Secret of a value shown once says about it, by annotation.
-    fn secret_annotations(record: &<Self::Entity as Entity>::Record) -> Vec<(&'static str, String)>;
+    /// When it is to be renewed, for kinds that are.
+    fn rotation(_: &Desired<Self>) -> Rotation {
+        Rotation::default()
+    }
+
+    /// The organisation that it is in, for kinds whose password can be set.
+    fn in_organization(_: &Desired<Self>) -> Option<InOrganization> {
+        None
+    }
+
+    /// The user whose credential it is, for kinds that are one.
+    fn of_user(_: &Desired<Self>) -> Option<OfUser> {
+        None
+    }
+
+    /// What the Secret of a value shown once says about it, by annotation, beside the id.
+    fn secret_annotations(_: &<Self::Entity as Entity>::Record) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+
+    /// Variables of templates that come with the object; without one, the names of those that will come, with stand-ins.
+    fn variables(
+        desired: &Desired<Self>,
+        record: Option<&<Self::Entity as Entity>::Record>,
+    ) -> Vec<(&'static str, String)>;
+
+    /// Another resource of this cluster that stands for the object with that id on the same platform.
+    fn rival(&self, _: &Context, _: &Desired<Self>, _: &str) -> Option<Rival> {
+        None
+    }
 
     /// Resources that refer to this one and hold its deletion.
-    fn dependents(&self, context: &Context) -> usize;
+    fn dependents(&self, _: &Context) -> usize {
+        0
+    }
 
     /// Writes what is known now into status. Called only when the object is there.
     fn fill(draft: &mut Self::Status, desired: &Desired<Self>, found: &Found<'_, Self>);
-
-    /// The platform's id as status has it.
-    fn external_id(status: &Self::Status) -> Option<&str>;
-
-    /// Records in status that attempt `n` begins.
-    fn set_attempt(draft: &mut Self::Status, attempt: i64);
-
-    /// The last recorded attempt.
-    fn attempt(status: &Self::Status) -> i64;
 }
 
 /// What is there when a pass has succeeded.
 pub struct Found<'a, K: Managed> {
     /// The object on the platform.
     pub record: &'a <K::Entity as Entity>::Record,
-    /// The values of the Secrets, in the order of the slots.
-    pub values: &'a [Option<Values>],
-    /// How it came about, where this pass brought it about.
-    pub origin: Option<crate::domain::policy::Origin>,
+    /// Its Secrets, in the order of the slots.
+    pub secrets: &'a [Option<StoredSecret>],
+    /// Ids that the platform showed and that this plan did not end.
+    pub live: &'a [String],
+    /// How it came about, where that is known.
+    pub origin: Option<Origin>,
 }
 
 /// A platform and the place on it.
@@ -127,12 +152,42 @@ pub struct Place<E: Entity> {
     pub platform: PlatformRecord,
     /// It carries our finalizer.
     pub held: bool,
+    /// Why the namespace may not use it any more; only for what is there to revoke credentials all the same.
+    pub refused: Option<State>,
     /// May the namespace take over what exists?
     pub may_adopt: bool,
     /// May the namespace delete organisations?
     pub may_delete: bool,
+    /// What of it is limited by the hour.
+    pub hourly: Hourly,
     /// Where on it.
     pub scope: E::Scope,
+}
+
+/// What a Platform limits by the hour.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Hourly {
+    /// Organisations that may be deleted, and Users and Tokens that are made again when they vanish; 0 for any number.
+    pub limit: i32,
+    /// The brake holds.
+    pub braked: bool,
+}
+
+impl<E: Entity> Place<E> {
+    /// Whether the platform is known to be able to.
+    pub fn can(&self, capability: Capability) -> bool {
+        self.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Supported)
+    }
+
+    /// Whether the platform is known not to be able to.
+    pub fn cannot(&self, capability: Capability) -> bool {
+        self.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Unsupported)
+    }
+
+    /// Variables of templates that say where the object is.
+    pub fn variables(&self) -> Vec<(&'static str, String)> {
+        vec![("platformURL", self.platform.url.clone()), ("platformType", self.platform.type_.as_str().to_owned())]
+    }
 }
 
 /// What a manifest asks for, validated.
@@ -149,98 +204,10 @@ pub struct Desired<K: Managed> {
     pub policy: Policy,
     /// The Secrets.
     pub slots: Vec<SlotSpec>,
+    /// The request for a new credential that the manifest carries.
+    pub rotate_request: Option<String>,
+    /// Variables of templates that do not depend on the object.
+    pub variables: Vec<(&'static str, String)>,
     /// The rest.
     pub content: K::Content,
-}
-
-/// A Secret that belongs to a resource.
-#[derive(Clone, Debug)]
-pub struct SlotSpec {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub type_: String,
-    /// Labels that the manifest adds.
-    pub labels: BTreeMap<String, String>,
-    /// Annotations that the manifest adds.
-    pub annotations: BTreeMap<String, String>,
-    /// What is in it.
-    pub content: SlotContent,
-    /// The manifest asks for keys made by a template.
-    pub templated: bool,
-    /// Status says that it was written before.
-    pub written: bool,
-    /// What to do about it when the object is taken over.
-    pub on_adoption: OnAdoption,
-}
-
-/// What is in a Secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SlotContent {
-    /// A generated key pair.
-    KeyPair {
-        /// Its length.
-        size: KeySize,
-        /// How the private key is written.
-        encoding: KeyEncoding,
-    },
-    /// A generated password and its user's name.
-    Password {
-        /// The name.
-        username: String,
-    },
-    /// A token that the platform shows once.
-    Token,
-}
-
-/// Keys of the Secrets.
-pub mod key {
-    /// Private key.
-    pub const PRIVATE: &str = "private.pem";
-    /// Public key.
-    pub const PUBLIC: &str = "public.pem";
-    /// What the private key is encrypted with.
-    pub const PASSPHRASE: &str = "passphrase";
-    /// Login name.
-    pub const USERNAME: &str = "username";
-    /// Password.
-    pub const PASSWORD: &str = "password";
-    /// Token.
-    pub const TOKEN: &str = "token";
-}
-
-impl SlotContent {
-    /// The keys that are always there.
-    pub fn keys(&self) -> &'static [&'static str] {
-        match self {
-            Self::KeyPair { .. } => &[key::PRIVATE, key::PUBLIC, key::PASSPHRASE],
-            Self::Password { .. } => &[key::USERNAME, key::PASSWORD],
-            Self::Token => &[key::TOKEN],
-        }
-    }
-
-    /// Where its values come from.
-    pub fn source(&self) -> Source {
-        match self {
-            Self::KeyPair { .. } | Self::Password { .. } => Source::Generated,
-            Self::Token => Source::ShownOnce,
-        }
-    }
-}
-
-impl SlotSpec {
-    /// The Secret that the manifest describes, or the default of that name.
-    pub fn new(target: Option<&SecretTarget>, default_name: String, content: SlotContent, written: bool) -> Self {
-        let target = target.cloned().unwrap_or_default();
-        Self {
-            name: target.name.unwrap_or(default_name),
-            type_: target.type_,
-            labels: target.labels.unwrap_or_default(),
-            annotations: target.annotations.unwrap_or_default(),
-            templated: target.template.is_some(),
-            content,
-            written,
-            on_adoption: OnAdoption::Unavailable,
-        }
-    }
 }

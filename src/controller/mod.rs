@@ -5,14 +5,18 @@
 
 pub mod act;
 pub mod backoff;
+pub mod brake;
 pub mod cache;
 pub mod connection;
 pub mod context;
+pub mod credential;
+pub mod describe;
 pub mod finalizer;
 pub mod grant;
 pub mod import;
 pub mod in_flight;
 pub mod managed;
+pub mod note;
 pub mod observe;
 pub mod organization;
 pub mod pass;
@@ -21,7 +25,9 @@ pub mod recent;
 pub mod reconcile;
 pub mod report;
 pub mod resolve;
+pub mod slot;
 pub mod stop;
+pub mod store;
 pub mod token;
 pub mod user;
 pub mod watch;

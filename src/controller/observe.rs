@@ -6,34 +6,228 @@ use futures::future::{try_join, try_join_all};
 use kube::ResourceExt;
 
 use super::context::Context;
+use super::credential::{credential, named_ids};
+use super::describe;
 use super::managed::{Desired, Managed};
+use super::slot::SlotSpec;
 use super::stop::Stop;
-use crate::api::annotation::{FINALIZER, SECRET_EXTERNAL_ID, SECRET_OWNER_UID};
+use crate::api::annotation::{
+    FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
+    SECRET_ROTATED_FOR,
+};
+use crate::api::{ManagedStatus as _, ObjectStatus};
+use crate::domain::capability::Capability;
+use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
-use crate::domain::plan::{Candidate, Facts, Slot, SlotState};
+use crate::domain::facts::{Candidate, Content, Facts, Powers, Slot, SlotState, TokenFacts};
 use crate::domain::policy::DeletionPolicy;
+use crate::domain::request::Resolve;
+use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
 use crate::platform;
+
+/// The facts about an object of that kind.
+pub type FactsOf<K> = Facts<<<K as Managed>::Entity as Entity>::Change>;
 
 /// What was seen.
 pub struct Observed<K: Managed> {
     /// What the platform showed.
     pub records: Vec<<K::Entity as Entity>::Record>,
-    /// The Secrets that are this resource's, in the order of the slots.
+    /// The Secrets that are this resource's or claim to be, in the order of the slots.
     pub secrets: Vec<Option<StoredSecret>>,
     /// The facts for the plan.
-    pub facts: Facts<<K::Entity as Entity>::Change>,
+    pub facts: FactsOf<K>,
 }
 
-/// Looks.
+/// Looks. `draft` is the status that the object has, with what this pass has found out.
 pub async fn observe<K: Managed>(
     context: &Context,
     object: &Arc<K>,
     desired: &Desired<K>,
+    draft: &K::Status,
 ) -> Result<Observed<K>, Stop> {
+    let deleting = object.meta().deletion_timestamp.is_some();
+    let recorded_id = draft.external_id().map(str::to_owned);
+    // A token is found by what its Secret says, everything else without.
+    let (found, records) = if K::KIND == Kind::Token {
+        let found = read(context, object, desired).await?;
+        let ids = named_ids(recorded_id.as_deref(), found.first().and_then(Option::as_ref));
+        let records = lookup(object, desired, &ids).await;
+        (found, records)
+    } else {
+        let ids: Vec<String> = recorded_id.iter().cloned().collect();
+        let looked = async { Ok::<_, Stop>(lookup(object, desired, &ids).await) };
+        try_join(read(context, object, desired), looked).await?
+    };
+    let (records, outage) = match (records, deleting, desired.policy.deletion) {
+        (Ok(records), ..) => (records, desired.place.api.is_none().then(unreachable)),
+        // What is only let go needs no answer.
+        (Err(error), true, DeletionPolicy::Retain) => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "released without taking the owner mark off");
+            (Vec::new(), Some(State::new(error.kind.outcome().0, error.to_string())))
+        }
+        (Err(error), true, DeletionPolicy::Delete) if error.kind.is_outage() => {
+            tracing::warn!(error = &error as &dyn std::error::Error, "not deleted yet");
+            (Vec::new(), Some(State::new(error.kind.outcome().0, error.to_string())))
+        }
+        (Err(error), ..) => return Err(error.into()),
+    };
+    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
+        .into_iter()
+        .zip(&desired.slots)
+        .map(|(stored, slot)| judge(&**object, desired, draft, slot, stored))
+        .unzip();
+    let token = match K::KIND {
+        Kind::Token => token_facts(context, object, desired, draft, &states, &secrets).await?,
+        _ => TokenFacts::default(),
+    };
+    let facts =
+        facts(context, object, desired, draft, Seen { records: &records, states, secrets: &secrets, outage, token });
+    Ok(Observed { records, secrets, facts })
+}
+
+/// What was read, on the way to facts.
+struct Seen<'a, K: Managed> {
+    records: &'a [<K::Entity as Entity>::Record],
+    states: Vec<SlotState>,
+    secrets: &'a [Option<StoredSecret>],
+    outage: Option<State>,
+    token: TokenFacts,
+}
+
+fn facts<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+    draft: &K::Status,
+    seen: Seen<'_, K>,
+) -> FactsOf<K> {
+    let Seen { records, states, secrets, outage, token } = seen;
+    let (uid, now) = (&desired.uid, context.now());
+    let recorded_id = draft.external_id().map(str::to_owned);
+    let known = token.credential.as_ref().map(|credential| &credential.id).or(recorded_id.as_ref());
+    let missing = known.is_some_and(|id| !records.iter().any(|record| record.id() == id)) && outage.is_none();
+    let (stale, candidates) = (&secrets, records);
+    let candidates = candidates
+        .iter()
+        .map(|record| {
+            let ownership = desired.mark.judge(record.owner());
+            let (change, drift) = K::change(desired, record, ownership);
+            let rival = object.rival(context, desired, record.id());
+            let stale = stale_slots(&**object, desired, record, stale);
+            Candidate { id: record.id().to_owned(), ownership, change, drift, rival, stale }
+        })
+        .collect();
+    let slots = desired
+        .slots
+        .iter()
+        .zip(states)
+        .zip(secrets)
+        .map(|((slot, state), secret)| Slot {
+            secret: slot.name.clone(),
+            source: slot.content.source(),
+            state,
+            collected: secret.as_ref().is_some_and(|secret| secret.controller_uid.is_some()),
+            written: slot.recorded.written,
+            late: slot.late,
+            remedy: slot.content.remedy(),
+        })
+        .collect();
+    let attempt = draft.attempt();
+    let request =
+        object.annotations().get(RESOLVE).filter(|value| draft.last_handled_resolve() != Some(value.as_str()));
+    Facts {
+        kind: K::KIND,
+        name: desired.name.clone(),
+        deleting: object.meta().deletion_timestamp.is_some(),
+        finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        platform_held: desired.place.held,
+        outage_since: context.outages.track(uid, outage.is_some(), now),
+        outage,
+        refused: desired.place.refused.clone(),
+        policy: desired.policy.clone(),
+        powers: powers(desired),
+        made_at: made_at(context, uid, draft),
+        missing_since: context.missing.track(uid, missing, now),
+        recorded_id,
+        candidates,
+        slots,
+        attempt,
+        attempt_open: draft.attempt_open(),
+        dependents: object.dependents(context),
+        resolve: request.and_then(|value| Resolve::answering(value, attempt)),
+        rotate: rotate(desired, draft, secrets),
+        may_recreate: context.recreations.may(&desired.place.platform.url, desired.place.hourly.limit, now),
+        braked: desired.place.hourly.braked,
+        token,
+        left_behind: draft.left_behind().to_vec(),
+    }
+}
+
+fn unreachable() -> State {
+    State::new(
+        Reason::DependencyNotReady,
+        "the Platform cannot be reached, so nothing was deleted: bring it back, or patch deletionPolicy to Retain to let \
+         this resource go and leave the object there",
+    )
+}
+
+fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
+    let place = &desired.place;
+    let (marks, deletes) = match K::KIND {
+        Kind::User => (Capability::OwnerMark, Capability::UserDelete),
+        // A token's mark is found by listing.
+        Kind::Token => (Capability::TokenList, Capability::TokenRevoke),
+        Kind::Platform | Kind::Organization => (Capability::OwnerMark, Capability::OrganizationDelete),
+    };
+    Powers {
+        marks: place.can(marks) && place.can(Capability::OwnerMark),
+        deletes: !place.cannot(deletes),
+        several_tokens: !place.cannot(Capability::TokensPerUser),
+        visible_after: place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default(),
+    }
+}
+
+/// When the object was last made: as this process knows, or at the latest when it became Ready.
+fn made_at<S: ObjectStatus>(context: &Context, uid: &str, status: &S) -> Option<jiff::Timestamp> {
+    let ready = condition::ready(status.conditions()).filter(|ready| ready.status == "True");
+    context.made.since(uid).max(ready.map(|ready| ready.last_transition_time.0))
+}
+
+/// Whether a request for a new credential is not answered yet: neither by what status records nor by what the Secret
+/// says of its value, which is written first.
+fn rotate<K: Managed>(desired: &Desired<K>, draft: &K::Status, secrets: &[Option<StoredSecret>]) -> bool {
+    let Some(request) = &desired.rotate_request else {
+        return false;
+    };
+    let answered = secrets.iter().flatten().any(|secret| secret.annotations.get(SECRET_ROTATED_FOR) == Some(request));
+    !answered && draft.last_handled_rotate_at() != Some(request.as_str())
+}
+
+fn stale_slots<K: Managed>(
+    object: &K,
+    desired: &Desired<K>,
+    record: &<K::Entity as Entity>::Record,
+    secrets: &[Option<StoredSecret>],
+) -> Vec<usize> {
+    let is_stale = |(slot, secret): (&SlotSpec, &Option<StoredSecret>)| {
+        let Some(stored) = secret else { return false };
+        let values = slot.own(&slot.mended(&stored.values));
+        // What cannot be described is told by the step that tries to.
+        describe::image(object, desired, slot, Some(record), values).map_or(true, |image| image.differs(stored))
+    };
+    let stale = desired.slots.iter().zip(secrets).map(is_stale);
+    stale.enumerate().filter_map(|(index, stale)| stale.then_some(index)).collect()
+}
+
+async fn read<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+) -> Result<Vec<Option<StoredSecret>>, Stop> {
     let namespace = object.namespace().unwrap_or_default();
     let deleting = object.meta().deletion_timestamp.is_some();
-    let read = try_join_all(desired.slots.iter().map(async |slot| {
+    let reads = desired.slots.iter().map(async |slot| {
         match context.secrets.get(&namespace, &slot.name).await {
             // The way out needs no Secret: a namespace that is deleted may have taken the right to read them already.
             Err(error @ (SecretError::Denied { .. } | SecretError::Malformed { .. })) if deleting => {
@@ -42,100 +236,84 @@ pub async fn observe<K: Managed>(
             }
             read => read,
         }
-    }));
-    let (found, records) = try_join(async { read.await.map_err(Stop::from) }, lookup(object, desired)).await?;
-
-    let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
-        .into_iter()
-        .zip(&desired.slots)
-        .map(|(stored, slot)| judge(stored, &desired.uid, slot.content.keys()))
-        .unzip();
-
-    let recorded_id = object.recorded_id(&secrets);
-    let there = recorded_id.as_ref().is_some_and(|id| records.iter().any(|record| record.id() == id));
-    let missing_since = match recorded_id {
-        Some(_) if !there => context.missing.note(&desired.uid, context.now()),
-        _ => {
-            context.missing.clear(&desired.uid);
-            None
-        }
-    };
-    let candidates = records
-        .iter()
-        .map(|record| {
-            let ownership = desired.mark.judge(record.owner());
-            Candidate { id: record.id().to_owned(), ownership, change: K::change(desired, record, ownership) }
-        })
-        .collect();
-    let slots = desired
-        .slots
-        .iter()
-        .zip(states)
-        .zip(&secrets)
-        .map(|((slot, state), secret)| Slot {
-            secret: slot.name.clone(),
-            source: slot.content.source(),
-            state,
-            collected: secret.as_ref().is_some_and(|secret| secret.controller_uid.is_some()),
-            written: slot.written,
-            on_adoption: slot.on_adoption,
-        })
-        .collect();
-    let facts = Facts {
-        kind: K::KIND,
-        name: desired.name.clone(),
-        deleting,
-        finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
-        platform_held: desired.place.held,
-        reachable: desired.place.api.is_some(),
-        policy: desired.policy.clone(),
-        recorded_id,
-        missing_since,
-        candidates,
-        slots,
-        attempt: object.status().map_or(0, K::attempt),
-        dependents: object.dependents(context),
-    };
-    Ok(Observed { records, secrets, facts })
+    });
+    try_join_all(reads).await.map_err(Stop::from)
 }
 
-/// Asks the platform by the recorded id; where there is none, or nothing under it, by our mark and by name or the id that
-/// the manifest gives.
-async fn lookup<K: Managed>(object: &Arc<K>, desired: &Desired<K>) -> Result<Vec<<K::Entity as Entity>::Record>, Stop> {
+async fn token_facts<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+    draft: &K::Status,
+    states: &[SlotState],
+    secrets: &[Option<StoredSecret>],
+) -> Result<TokenFacts, Stop> {
+    let (rotation, share) = (K::rotation(desired), Share::of(&desired.uid));
+    let stored = states.first().zip(secrets.first().and_then(Option::as_ref));
+    let found = match stored {
+        Some((state, stored)) => credential(object, desired, draft, state, stored).await?,
+        None => None,
+    };
+    let now = context.now();
+    let due = found.as_ref().is_some_and(|credential| {
+        let at = credential.issued_at.and_then(|issued| rotation.rotate_at(share, issued, credential.expires_at));
+        at.is_some_and(|at| at <= now)
+    });
+    Ok(TokenFacts {
+        rotation,
+        share,
+        credential: found,
+        due_since: context.due.track(&desired.uid, due, now).or(due.then_some(now)),
+    })
+}
+
+/// Asks the platform by the known ids; for what is not found by the recorded one also by our mark, and by name or the id
+/// that the manifest gives.
+async fn lookup<K: Managed>(
+    object: &Arc<K>,
+    desired: &Desired<K>,
+    ids: &[String],
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
     let Some(api) = &desired.place.api else {
         return Ok(Vec::new());
     };
-    let backend = K::backend(api.as_ref());
-    let found = async {
-        if let Some(id) = object.recorded_id(&[]) {
-            let found = backend.find(&desired.place.scope, &Lookup::Id(id)).await?;
-            if !found.is_empty() {
-                return Ok(found);
+    let (backend, scope) = (K::backend(api.as_ref()), &desired.place.scope);
+    let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
+    let mark = Lookup::Owner(desired.mark.as_str().to_owned());
+    if K::KIND == Kind::Token {
+        add(&mut records, backend.find(scope, &mark).await?);
+        // Those that carry no mark of ours: of a cluster that released them, or on a platform without marks.
+        for id in ids {
+            if !records.iter().any(|record| record.id() == id) {
+                add(&mut records, backend.find(scope, &Lookup::Id(id.clone())).await?);
             }
         }
-        let mark = Lookup::Owner(desired.mark.as_str().to_owned());
-        let lookups = match (K::KIND, &desired.policy.external_id) {
-            (Kind::Token, _) => vec![mark],
-            (_, Some(id)) => vec![mark, Lookup::Id(id.clone())],
-            (_, None) => vec![mark, Lookup::Name(desired.name.clone())],
-        };
-        let answers = try_join_all(lookups.iter().map(|lookup| backend.find(&desired.place.scope, lookup))).await?;
-        let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
-        for record in answers.into_iter().flatten() {
-            if !records.iter().any(|known| known.id() == record.id()) {
-                records.push(record);
-            }
+        return Ok(records);
+    }
+    for id in ids {
+        let found = backend.find(scope, &Lookup::Id(id.clone())).await?;
+        if !found.is_empty() {
+            return Ok(found);
         }
-        Ok::<_, platform::Error>(records)
+    }
+    let named = match &desired.policy.external_id {
+        Some(id) => Lookup::Id(id.clone()),
+        None => Lookup::Name(desired.name.clone()),
     };
-    let releasing = object.meta().deletion_timestamp.is_some() && desired.policy.deletion == DeletionPolicy::Retain;
-    match found.await {
-        // What is only let go needs no answer.
-        Err(error) if releasing => {
-            tracing::warn!(error = &error as &dyn std::error::Error, "released without taking the owner mark off");
-            Ok(Vec::new())
+    // What is being deleted is found by its id and its mark alone.
+    let deleting = object.meta().deletion_timestamp.is_some();
+    let lookups: Vec<Lookup> = if deleting { vec![mark] } else { vec![mark, named] };
+    for answer in try_join_all(lookups.iter().map(|lookup| backend.find(scope, lookup))).await? {
+        add(&mut records, answer);
+    }
+    Ok(records)
+}
+
+fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {
+    for record in more {
+        if !records.iter().any(|known| known.id() == record.id()) {
+            records.push(record);
         }
-        found => Ok(found?),
     }
 }
 
@@ -147,14 +325,46 @@ fn is_ours(secret: &StoredSecret, uid: &str) -> bool {
     }
 }
 
+/// Whether its labels name this resource, as those of a Secret do that was restored, or copied from another cluster.
+fn names_us<K: Managed>(secret: &StoredSecret, object: &K) -> bool {
+    let is = |label: &str, value: &str| secret.labels.get(label).is_some_and(|found| found == value);
+    secret.controller_uid.is_none()
+        && is(LABEL_MANAGED_BY, FIELD_MANAGER)
+        && is(LABEL_KIND, K::KIND.as_str())
+        && is(LABEL_NAME, &object.name_any())
+}
+
 /// Whose a Secret is, and whether it is whole.
-pub fn judge(stored: Option<StoredSecret>, uid: &str, keys: &[&str]) -> (SlotState, Option<StoredSecret>) {
-    match stored {
-        None => (SlotState::Absent, None),
-        Some(secret) if is_ours(&secret, uid) => {
-            let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
-            (SlotState::Ours { external_id, complete: secret.has(keys) }, Some(secret))
-        }
-        Some(_) => (SlotState::Foreign, None),
+pub fn judge<K: Managed>(
+    object: &K,
+    desired: &Desired<K>,
+    status: &K::Status,
+    slot: &SlotSpec,
+    stored: Option<StoredSecret>,
+) -> (SlotState, Option<StoredSecret>) {
+    let Some(secret) = stored else {
+        return (SlotState::Absent, None);
+    };
+    if is_ours(&secret, &desired.uid) {
+        let content = slot.content(&secret, vouches(status, &secret));
+        return (SlotState::Ours(content), Some(secret));
     }
+    if names_us(&secret, object) {
+        let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
+        return (SlotState::Claimed { external_id, content: slot.content(&secret, false) }, Some(secret));
+    }
+    (SlotState::Foreign, None)
+}
+
+/// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first.
+fn vouches<S: crate::api::ManagedStatus>(status: &S, secret: &StoredSecret) -> bool {
+    let id = secret.annotations.get(SECRET_EXTERNAL_ID).map(String::as_str);
+    let answered = secret.annotations.get(SECRET_ROTATED_FOR).map(String::as_str);
+    let same_object = id.is_none() || status.external_id().is_none() || id == status.external_id();
+    same_object && (answered.is_none() || answered == status.last_handled_rotate_at())
+}
+
+/// Whether a Secret of ours is there whole.
+pub fn is_whole(state: &SlotState) -> bool {
+    matches!(state, SlotState::Ours(Content::Whole | Content::Mendable | Content::Staged))
 }

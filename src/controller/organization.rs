@@ -3,15 +3,18 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::context::{self, Context};
 use super::import;
-use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, SlotSpec, key};
+use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
-use super::resolve::{Resolved, resolve, resolve_deleting};
+use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
+use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
+use crate::api::annotation::TAKE_OVER_FROM;
 use crate::api::{
     KeyPair, KeyPairStatus, ObjectStatus as _, Organization, OrganizationAdmin, OrganizationStatus, PlatformType,
 };
@@ -20,12 +23,12 @@ use crate::domain::condition::Reason;
 use crate::domain::entity::{
     self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord,
 };
+use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::key::KeySize;
 use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::plan::Policy;
 use crate::domain::policy::DeletionPolicy;
 use crate::keys;
-use crate::kubernetes::secret::{StoredSecret, Values, digest};
+use crate::kubernetes::secret::{StoredSecret, Values};
 use crate::platform::{AdminApi, Backend};
 
 /// What an Organization asks for.
@@ -82,7 +85,8 @@ impl Managed for Organization {
         let resolved = match (recorded, deleting) {
             (Some(recorded), true) => resolve_deleting(context, recorded, &own).await?,
             (Some(recorded), false) => {
-                resolve(context, (&recorded.namespace, &recorded.name), Some(recorded), &own, false).await?
+                let visitor = Visitor { from: &own, recorded: Some(recorded), leaving: false, revoking: false };
+                resolve(context, (&recorded.namespace, &recorded.name), visitor).await?
             }
             (None, deleting) => {
                 let (namespace, name) = self.platform_reference(context).ok_or_else(|| {
@@ -91,7 +95,8 @@ impl Managed for Organization {
                         "give platformRef: the operator was started without a default Platform",
                     )
                 })?;
-                match resolve(context, (&namespace, &name), None, &own, deleting).await {
+                let visitor = Visitor { from: &own, recorded: None, leaving: deleting, revoking: false };
+                match resolve(context, (&namespace, &name), visitor).await {
                     Ok(resolved) => resolved,
                     // The Platform waits for everything that was made on it: where it is gone, nothing was.
                     Err(_) if deleting && context.platforms.get(&namespace, &name).is_none() => return Ok(None),
@@ -99,10 +104,18 @@ impl Managed for Organization {
                 }
             }
         };
-        let Resolved { api, record, held, grant } = resolved;
+        let Resolved { api, record, held, grant, refused, hourly } = resolved;
         draft.platform = Some(record.clone());
-        let place = Place { api, platform: record, held, may_adopt: grant.adopt, may_delete: grant.delete, scope: () };
-        Ok(Some(place))
+        Ok(Some(Place {
+            api,
+            platform: record,
+            held,
+            refused,
+            may_adopt: grant.adopt,
+            may_delete: grant.delete,
+            hourly,
+            scope: (),
+        }))
     }
 
     async fn desired(&self, context: &Context, place: Place<entity::Organization>) -> Result<Desired<Self>, Stop> {
@@ -118,11 +131,13 @@ impl Managed for Organization {
                 _ => None,
             };
         }
-        let marks =
-            place.api.as_ref().is_some_and(|api| api.capabilities().of(Capability::OwnerMark) == Support::Supported);
+        let marks = place.can(Capability::OwnerMark);
+        let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
+        let mut variables = place.variables();
+        variables.extend(self.spec.admin.as_ref().map(|admin| ("email", admin.email.clone())));
         Ok(Desired {
             uid: self.uid().unwrap_or_default(),
-            mark: OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()),
+            mark: mark.taking_from(self.annotations().get(TAKE_OVER_FROM).map(String::as_str)),
             policy: Policy {
                 adoption: self.spec.adoption_policy,
                 may_adopt: place.may_adopt,
@@ -131,7 +146,9 @@ impl Managed for Organization {
                 drift: self.spec.drift_policy,
                 external_id: self.spec.external_id.clone(),
             },
-            slots: self.slots(&status),
+            slots: self.slots(&status, place.can(Capability::KeyPairPush)),
+            rotate_request: None,
+            variables,
             content: Content {
                 display_name: self.spec.display_name.clone(),
                 admin: self.spec.admin.clone(),
@@ -147,18 +164,15 @@ impl Managed for Organization {
         })
     }
 
-    fn recorded_id(&self, _: &[Option<StoredSecret>]) -> Option<String> {
-        self.status.as_ref().and_then(|status| status.external_id.clone())
-    }
-
-    fn creation(desired: &Desired<Self>, values: &[Option<Values>], _: Option<i64>) -> NewOrganization {
+    fn creation(
+        desired: &Desired<Self>,
+        secrets: &[Option<StoredSecret>],
+        _: Option<i64>,
+        _: Timestamp,
+    ) -> NewOrganization {
         let of = |wanted: fn(&SlotContent) -> bool| {
-            desired
-                .slots
-                .iter()
-                .zip(values)
-                .find(|(slot, _)| wanted(&slot.content))
-                .and_then(|(_, values)| values.as_ref())
+            let mut slots = desired.slots.iter().zip(secrets);
+            slots.find(|(slot, _)| wanted(&slot.content)).and_then(|(_, secret)| secret.as_ref()).map(|s| &s.values)
         };
         let generated = of(|content| matches!(content, SlotContent::KeyPair { .. })).and_then(|values| {
             Some(KeyPairValue {
@@ -195,22 +209,41 @@ impl Managed for Organization {
         desired: &Desired<Self>,
         record: &OrganizationRecord,
         ownership: Ownership,
-    ) -> Option<OrganizationChange> {
+    ) -> (Option<OrganizationChange>, Vec<&'static str>) {
         let wanted = &desired.content.display_name;
+        let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = OrganizationChange {
             display_name: wanted.clone().filter(|wanted| record.display_name.as_ref() != Some(wanted)),
-            owner: (desired.content.marks && ownership == Ownership::Unmarked)
-                .then(|| Some(desired.mark.as_str().to_owned())),
+            owner: (desired.content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
-        (change != OrganizationChange::default()).then_some(change)
+        let drift = change.display_name.is_some().then_some("spec.displayName").into_iter().collect();
+        ((change != OrganizationChange::default()).then_some(change), drift)
     }
 
     fn release() -> OrganizationChange {
         OrganizationChange { owner: Some(None), ..OrganizationChange::default() }
     }
 
-    fn secret_annotations(_: &OrganizationRecord) -> Vec<(&'static str, String)> {
-        Vec::new()
+    fn variables(desired: &Desired<Self>, record: Option<&OrganizationRecord>) -> Vec<(&'static str, String)> {
+        let Some(record) = record else {
+            let names = ["organizationID", "organizationName"].into_iter();
+            let project = desired.place.can(Capability::Projects).then_some("projectID");
+            return names.chain(project).map(|name| (name, String::new())).collect();
+        };
+        let mut all = vec![("organizationID", record.id.clone()), ("organizationName", record.name.clone())];
+        all.extend(record.default_project_id.clone().map(|id| ("projectID", id)));
+        all
+    }
+
+    fn rival(&self, context: &Context, desired: &Desired<Self>, id: &str) -> Option<Rival> {
+        let has_it = |other: &Organization| {
+            let status = other.status.as_ref();
+            other.uid() != self.uid()
+                && status.and_then(|status| status.external_id.as_deref()) == Some(id)
+                && other.is_on(context, &desired.place)
+        };
+        let rivals = context.organizations.all(has_it);
+        rivals.first().map(|rival| self.names(rival))
     }
 
     fn dependents(&self, context: &Context) -> usize {
@@ -231,13 +264,13 @@ impl Managed for Organization {
         draft.external_name = Some(found.record.name.clone());
         draft.default_project_id.clone_from(&found.record.default_project_id);
         draft.origin = found.origin.or(draft.origin);
-        for (slot, values) in desired.slots.iter().zip(found.values) {
-            let Some(values) = values else { continue };
+        for (slot, secret) in desired.slots.iter().zip(found.secrets) {
+            let Some(secret) = secret else { continue };
             match slot.content {
-                SlotContent::KeyPair { .. } => draft.key_pair = key_pair_status(&slot.name, values),
+                SlotContent::KeyPair { .. } => draft.key_pair = key_pair_status(slot, &secret.values),
                 SlotContent::Password { .. } => {
                     draft.admin_secret_name = Some(slot.name.clone());
-                    draft.admin_secret_digest = Some(digest(values));
+                    draft.admin_secret_digest = Some(slot.digest(&secret.values));
                 }
                 SlotContent::Token => {}
             }
@@ -251,27 +284,15 @@ impl Managed for Organization {
             });
         }
     }
-
-    fn external_id(status: &OrganizationStatus) -> Option<&str> {
-        status.external_id.as_deref()
-    }
-
-    fn set_attempt(draft: &mut OrganizationStatus, attempt: i64) {
-        draft.attempt = Some(attempt);
-    }
-
-    fn attempt(status: &OrganizationStatus) -> i64 {
-        status.attempt.unwrap_or_default()
-    }
 }
 
-fn key_pair_status(secret_name: &str, values: &Values) -> Option<KeyPairStatus> {
+fn key_pair_status(slot: &SlotSpec, values: &Values) -> Option<KeyPairStatus> {
     let public_key = values.get(key::PUBLIC)?.expose_secret().to_owned();
     Some(KeyPairStatus {
         fingerprint: keys::fingerprint(&public_key).ok()?,
         public_key,
-        secret_name: secret_name.to_owned(),
-        secret_digest: Some(digest(values)),
+        secret_name: slot.name.clone(),
+        secret_digest: Some(slot.digest(values)),
     })
 }
 
@@ -295,20 +316,38 @@ impl Organization {
         self.spec.external_name.clone().unwrap_or_else(|| self.name_any())
     }
 
-    fn slots(&self, status: &OrganizationStatus) -> Vec<SlotSpec> {
+    /// Whose name a refusal may say: one of this namespace only.
+    fn names(&self, rival: &Organization) -> Rival {
+        if rival.namespace() == self.namespace() { Rival::Named(rival.name_any()) } else { Rival::Elsewhere }
+    }
+
+    fn slots(&self, status: &OrganizationStatus, pushes_key_pair: bool) -> Vec<SlotSpec> {
         let mut slots = Vec::new();
         if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
             let content = SlotContent::KeyPair {
                 size: KeySize::from_bits(pair.size).unwrap_or_default(),
                 encoding: pair.encoding,
             };
+            let known = status.key_pair.as_ref();
+            let recorded = Recorded {
+                written: known.is_some(),
+                digest: known.and_then(|known| known.secret_digest.clone()),
+                public_key: known.map(|known| known.public_key.clone()),
+            };
             let default = naming::key_pair_secret(&self.name_any());
-            slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, status.key_pair.is_some()));
+            // Where the platform never gets it, it is only kept here, and can be made at any time.
+            let late = if pushes_key_pair { Late::GenerateForOurs } else { Late::Generate };
+            slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, recorded, late));
         }
         if let Some(admin) = &self.spec.admin {
-            let content = SlotContent::Password { username: admin.username.clone() };
+            let content = SlotContent::Password { username: admin.username.clone(), settable: false };
+            let recorded = Recorded {
+                written: status.admin_secret_name.is_some(),
+                digest: status.admin_secret_digest.clone(),
+                public_key: None,
+            };
             let default = naming::admin_secret(&self.name_any());
-            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, status.admin_secret_name.is_some()));
+            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, recorded, Late::Never));
         }
         slots
     }
@@ -375,29 +414,43 @@ impl Organization {
             (organization.creation_timestamp().map(|time| time.0), organization.namespace(), organization.name_any())
         };
         let own = rank(self);
-        let i_have_it = self.status.as_ref().is_some_and(|status| status.external_id.is_some());
+        let i_have_it = self.has_it();
+        let (own_name, own_id) = (self.name_on_platform(), self.id_on_platform());
         let rivals = context.organizations.all(|other| {
-            let status = other.status.as_ref();
-            let other_name = status.and_then(|status| status.external_name.clone());
-            let has_it = status.is_some_and(|status| status.external_id.is_some());
-            let stuck = status.is_some_and(|status| status.condition("Stalled").is_some());
+            let stuck = other.status.as_ref().is_some_and(|status| status.condition("Stalled").is_some());
+            let has_it = other.has_it();
             let first = if has_it == i_have_it { rank(other) < own && (has_it || !stuck) } else { has_it };
-            first
-                && other.uid() != self.uid()
-                && other_name.unwrap_or_else(|| other.external_name()) == name
-                && other.is_on(context, place)
+            let same_name = own_name.is_some() && other.name_on_platform() == own_name;
+            let same_id = own_id.is_some() && other.id_on_platform() == own_id;
+            first && other.uid() != self.uid() && (same_name || same_id) && other.is_on(context, place)
         });
-        match rivals.first() {
+        match rivals.first().map(|rival| self.names(rival)) {
             None => Ok(()),
-            Some(rival) if rival.namespace() == self.namespace() => Err(Stop::held(
+            Some(Rival::Named(rival)) => Err(Stop::held(
                 Reason::NameConflict,
-                format!("the Organization {} stands for {name} already: choose another externalName", rival.name_any()),
+                format!("the Organization {rival} stands for {name} already: choose another externalName"),
             )),
-            Some(_) => Err(Stop::held(
+            Some(Rival::Elsewhere) => Err(Stop::held(
                 Reason::NameConflict,
                 format!("an Organization of another namespace stands for {name} already: choose another externalName"),
             )),
         }
+    }
+
+    fn has_it(&self) -> bool {
+        self.status.as_ref().is_some_and(|status| status.external_id.is_some())
+    }
+
+    /// Its name on the platform, unless that is the one of an object that only its id tells.
+    fn name_on_platform(&self) -> Option<String> {
+        let recorded = self.status.as_ref().and_then(|status| status.external_name.clone());
+        let named = self.spec.external_id.is_none() || self.spec.external_name.is_some();
+        recorded.or_else(|| named.then(|| self.external_name()))
+    }
+
+    fn id_on_platform(&self) -> Option<&str> {
+        let recorded = self.status.as_ref().and_then(|status| status.external_id.as_deref());
+        recorded.or(self.spec.external_id.as_deref())
     }
 
     /// Whether it is on the same platform, by whichever Platform resource.

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
-use super::act::{Act, Done};
+use super::act::{Act, Done, Minted};
 use super::context::Context;
+use super::describe;
 use super::finalizer;
 use super::managed::{Found, Managed};
-use super::observe::{Observed, observe};
+use super::note::{Note, came_by};
+use super::observe::{FactsOf, Observed, observe};
+use super::report;
 use super::stop::Stop;
-use crate::api::annotation::FINALIZER;
+use crate::api::annotation::{FINALIZER, RESOLVE, ROTATE_REQUESTED_AT};
+use crate::api::{ManagedStatus as _, ObjectStatus as _};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Record;
 use crate::domain::fault::Requeue;
-use crate::domain::plan::{Plan, Policy, Verdict, plan};
+use crate::domain::plan::{Facts, How, Plan, Policy, Step, Verdict, plan};
 use crate::domain::policy::{AdoptionPolicy, Origin};
-use crate::kubernetes::secret::Values;
 
 /// A pass that was carried out.
 #[derive(Debug)]
@@ -27,18 +30,8 @@ pub struct Pass {
     pub requeue: Requeue,
     /// What is worth an event.
     pub event: Option<Note>,
-}
-
-/// The event of an object that the operator made.
-pub const CREATED: &str = "Created";
-
-/// A normal event.
-#[derive(Debug)]
-pub struct Note {
-    /// Its reason, such as `Created`.
-    pub reason: &'static str,
-    /// What happened.
-    pub message: String,
+    /// It was made, and is Ready for the first time.
+    pub created: bool,
 }
 
 /// Looks at one object once and does what is to be done.
@@ -57,87 +50,156 @@ pub async fn pass<K: Managed>(
     if deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Err(Stop::Gone);
     }
+    first_visit(&**object, draft);
     let Some(place) = object.resolve(context, draft).await? else {
         finalizer::remove_finalizer(context, object).await?;
         return Err(Stop::Gone);
     };
     let desired = object.desired(context, place).await?;
-    if let Some(slot) = desired.slots.iter().find(|slot| slot.templated && !deleting) {
-        return Err(Stop::held(
-            Reason::Unsupported,
-            format!(
-                "the template of the Secret {}: this version of the operator renders none yet, leave it out",
-                slot.name
-            ),
-        ));
+    if !deleting {
+        describe::check(&desired)?;
     }
-    let Observed { records, secrets, facts } = observe(context, object, &desired).await?;
-    let Plan { steps, verdict } = plan(&facts, context.now());
-    let values: Vec<Option<Values>> =
-        secrets.iter().map(|secret| secret.as_ref().map(|secret| secret.values.clone())).collect();
+    let Observed { records, secrets, facts } = observe(context, object, &desired, draft).await?;
+    let plan = plan(&facts, context.now());
+    draft.set_left_behind(plan.left_behind.clone());
+    if let Some(drift) = &plan.drift {
+        draft.set_drift(drift.iter().map(|path| (*path).to_owned()).collect());
+    }
+    let seen = match &plan.verdict {
+        Verdict::Settled { id: Some(id), .. } => records.into_iter().find(|record| record.id() == id),
+        _ => None,
+    };
     let desired = Arc::new(desired);
-    let done = if steps.is_empty() {
-        Done { object: Arc::clone(object), record: None, values, attempt: None, failure: None }
+    let done = if plan.steps.is_empty() {
+        Done {
+            object: Arc::clone(object),
+            draft: draft.clone(),
+            record: seen,
+            secrets,
+            notes: Vec::new(),
+            failure: None,
+        }
     } else {
-        let uid = desired.uid.clone();
         let (context_, object_, desired_, draft_) =
             (Arc::clone(context), Arc::clone(object), Arc::clone(&desired), draft.clone());
-        let task = context.in_flight.start(&uid, move |progress| {
-            Act { context: context_, object: object_, desired: desired_, draft: draft_, secrets, values, progress }
-                .run(steps)
+        let steps = plan.steps.clone();
+        let task = context.in_flight.start(&desired.uid, move |progress| {
+            let act = Act {
+                context: context_,
+                object: object_,
+                desired: desired_,
+                draft: draft_,
+                secrets,
+                record: seen,
+                progress,
+                notes: Vec::new(),
+                created: false,
+                minted: Minted::default(),
+            };
+            act.run(steps)
         });
-        let done = task.await.map_err(|_| Stop::Again)?;
-        if let Some(attempt) = done.attempt {
-            K::set_attempt(draft, attempt);
-        }
-        done
+        task.await.map_err(|_| Stop::Again)?
     };
+    *draft = done.draft;
     object.clone_from(&done.object);
+    for note in done.notes {
+        report::normal(context, &**object, note).await;
+    }
     if let Some(stop) = done.failure {
         return Err(stop);
     }
+    let Plan { verdict, steps, next, .. } = plan;
     match verdict {
         Verdict::Gone => Err(Stop::Gone),
         Verdict::Held(state, requeue) => Err(Stop::Held { state, requeue, outage: false }),
-        Verdict::Settled { id, adopted } => {
-            let created = id.is_none();
-            let seen = id.as_ref().and_then(|id| records.iter().find(|record| record.id() == id));
-            let Some(record) = done.record.as_ref().or(seen) else {
+        Verdict::Settled { how, .. } => {
+            let Some(record) = &done.record else {
                 return Err(Stop::Again);
             };
-            let origin = match (created, adopted) {
-                (true, _) => Some(Origin::Created),
-                (_, true) => Some(Origin::Adopted),
-                _ if K::external_id(draft).is_some() => None,
-                _ => resumed(&facts.policy),
-            };
-            K::fill(draft, &desired, &Found { record, values: &done.values, origin });
-            let event = origin.map(|origin| note::<K>(origin, &desired.name, record.id()));
-            Ok(Pass {
-                state: State::new(Reason::Succeeded, "all that the manifest asks for is there"),
-                requeue: Requeue::Resync,
-                event,
-            })
+            let origin = origin(how, &facts.policy, draft.external_id().is_some());
+            if how == How::Recreated {
+                context.recreations.count(&desired.place.platform.url, context.now());
+            }
+            let event = came_by(how, K::KIND, &desired.name, record.id())
+                .or_else(|| corrected::<K>(&**object, &facts, &steps, record.id()));
+            settle(&**object, &facts, draft);
+            let live = live(&facts, &steps);
+            K::fill(draft, &desired, &Found { record, secrets: &done.secrets, live: &live, origin });
+            let wait = next.map(|next| next.duration_since(context.now()));
+            let requeue = wait.map_or(Requeue::Resync, |wait| {
+                Requeue::Within(std::time::Duration::try_from(wait).unwrap_or_default())
+            });
+            let state = State::new(Reason::Succeeded, "all that the manifest asks for is there");
+            Ok(Pass { state, requeue, event, created: how == How::Created })
         }
     }
 }
 
-/// How an object came about that carries our mark while status does not know it: an earlier pass was cut off before its
-/// report. Where it may have been either, nobody knows any more.
-fn resumed(policy: &Policy) -> Option<Origin> {
-    match policy.adoption {
-        AdoptionPolicy::Never => Some(Origin::Created),
-        AdoptionPolicy::IfExists => policy.external_id.is_some().then_some(Origin::Adopted),
+/// A request that is there when the object is seen for the first time is an old one, of a manifest in Git say: it is only
+/// recorded.
+fn first_visit<K: Managed>(object: &K, draft: &mut K::Status) {
+    if draft.observed_generation().is_none_or(|generation| generation < 0) {
+        draft.set_last_handled_rotate_at(object.annotations().get(ROTATE_REQUESTED_AT).cloned());
     }
 }
 
-fn note<K: Managed>(origin: Origin, name: &str, id: &str) -> Note {
-    match origin {
-        Origin::Created => {
-            Note { reason: CREATED, message: format!("created the {} {name} on the platform ({id})", K::KIND) }
-        }
-        Origin::Adopted => {
-            Note { reason: "Adopted", message: format!("took over the {} {name} on the platform ({id})", K::KIND) }
-        }
+/// What the platform showed and the steps did not end.
+fn live<C>(facts: &Facts<C>, steps: &[Step<C>]) -> Vec<String> {
+    let ended = |id: &str| steps.iter().any(|step| matches!(step, Step::Revoke(ended) if ended == id));
+    let ids = facts.candidates.iter().map(|candidate| &candidate.id);
+    ids.filter(|id| !ended(id)).cloned().collect()
+}
+
+/// What is answered when all is there.
+fn settle<K: Managed>(object: &K, facts: &FactsOf<K>, draft: &mut K::Status) {
+    draft.set_attempt(draft.attempt(), false);
+    if let Some(request) = object.annotations().get(ROTATE_REQUESTED_AT) {
+        draft.set_last_handled_rotate_at(Some(request.clone()));
     }
+    if facts.resolve.is_some()
+        && let Some(answer) = object.annotations().get(RESOLVE)
+    {
+        draft.set_last_handled_resolve(answer.clone());
+    }
+}
+
+/// How an object came about. One that carries our mark while status does not know it: an earlier pass was cut off before
+/// its report. Where it may have been either, nobody knows any more.
+fn origin(how: How, policy: &Policy, known: bool) -> Option<Origin> {
+    match how {
+        How::Created | How::Recreated => Some(Origin::Created),
+        How::Adopted | How::TakenOver => Some(Origin::Adopted),
+        How::Rotated | How::Restored => None,
+        How::Known if known => None,
+        How::Known => match policy.adoption {
+            AdoptionPolicy::Never => Some(Origin::Created),
+            AdoptionPolicy::IfExists => policy.external_id.is_some().then_some(Origin::Adopted),
+        },
+    }
+}
+
+/// The event of a change: one that the manifest brought, or one that somebody made on the platform and that was undone.
+fn corrected<K: Managed>(
+    object: &K,
+    facts: &FactsOf<K>,
+    steps: &[Step<<K::Entity as crate::domain::entity::Entity>::Change>],
+    id: &str,
+) -> Option<Note> {
+    let changed = steps.iter().any(|step| matches!(step, Step::Update { .. }));
+    let drift = facts.candidates.iter().find(|candidate| candidate.id == id).map(|candidate| &candidate.drift)?;
+    if !changed || drift.is_empty() {
+        return None;
+    }
+    let seen = object.status().and_then(crate::api::ObjectStatus::observed_generation);
+    let (reason, what) = if seen == object.meta().generation {
+        ("DriftCorrected", "put back on the platform what the manifest says")
+    } else {
+        ("Updated", "changed on the platform what the manifest changed")
+    };
+    Some(Note { reason, message: format!("{what}: {}", drift.join(", ")) })
+}
+
+/// What the manifest carries as a request for a new credential.
+pub fn rotate_request<K: kube::Resource>(object: &K) -> Option<String> {
+    object.annotations().get(ROTATE_REQUESTED_AT).cloned()
 }

@@ -11,7 +11,7 @@ use super::finalizer::remove_finalizer;
 use super::managed::Reconciled;
 use super::pass::Pass;
 use super::stop::Stop;
-use crate::api::annotation::FINALIZER;
+use crate::api::annotation::{FINALIZER, RESUME_DELETIONS_AT};
 use crate::api::{CapabilityStatus, Platform, PlatformRecord, PlatformStatus};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Kind;
@@ -30,6 +30,7 @@ impl Reconciled for Platform {
         if object.meta().deletion_timestamp.is_some() {
             return Err(removal(object, context).await?);
         }
+        resume_deletions(object, draft);
         let label = label(object);
         draft.type_ = object.spec.platform_type();
         let api = context.connect.connect(object).await?;
@@ -50,7 +51,18 @@ impl Reconciled for Platform {
             .rows()
             .map(|(capability, support)| CapabilityStatus { name: capability.name(), support })
             .collect();
-        Ok(Pass { state: State::new(Reason::Succeeded, proof), requeue: Requeue::Resync, event: None })
+        let state = State::new(Reason::Succeeded, proof);
+        Ok(Pass { state, requeue: Requeue::Resync, event: None, created: false })
+    }
+}
+
+/// Releases the brake once for each new value of the annotation. The count begins anew: otherwise the next deletion would
+/// trip it again.
+fn resume_deletions(platform: &Platform, draft: &mut PlatformStatus) {
+    let request = platform.annotations().get(RESUME_DELETIONS_AT);
+    if request.is_some() && draft.last_handled_resume_deletions_at.as_ref() != request {
+        draft.last_handled_resume_deletions_at = request.cloned();
+        draft.deletions = None;
     }
 }
 

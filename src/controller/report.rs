@@ -15,16 +15,20 @@ use serde_json::json;
 
 use super::context::Context;
 use super::managed::Reconciled;
-use super::pass::{CREATED, Note, Pass};
+use super::note::Note;
+use super::pass::Pass;
 use super::stop::Stop;
-use crate::api::ObjectStatus;
 use crate::api::annotation::{FLUX_REQUESTED_AT, PAUSED, RECONCILE_REQUESTED_AT, STATUS_FIELD_MANAGER};
-use crate::domain::condition::{self, Reason, State, Weight};
+use crate::api::{Extras as _, ObjectStatus};
+use crate::domain::condition::{self, Extra, Reason, State, Weight};
 use crate::domain::fault::Requeue;
 use crate::kubernetes::secret::DEADLINE;
 
 /// How soon a call in flight is joined again.
 const JOIN: Duration = Duration::from_millis(500);
+
+/// Dates are whole seconds.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// What is left to say when a pass is over.
 pub struct Report<K: Reconciled> {
@@ -40,26 +44,40 @@ pub struct Report<K: Reconciled> {
 pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Action {
     let Report { object, draft, result } = report;
     let uid = object.uid().unwrap_or_default();
+    let mut created = false;
     let (state, requeue, event) = match result {
-        Ok(pass) => (pass.state, pass.requeue, pass.event),
+        Ok(pass) => {
+            created = pass.created;
+            (pass.state, pass.requeue, pass.event)
+        }
         Err(Stop::Held { outage: true, requeue, state }) if settled(&*object) => {
             tracing::warn!(
                 reason = state.reason.as_str(),
                 message = state.message,
                 "not reachable: the object keeps its state"
             );
-            return Action::requeue(delay(context, &uid, requeue, None));
+            let wait = delay(context, &uid, requeue, None);
+            if !draft.has_ended(context.now()) {
+                // What follows from the status alone is still said.
+                let kept = object.status().cloned().unwrap_or_default();
+                return match keep(context, &object, kept).await {
+                    Ok(_) => Action::requeue(wait),
+                    Err(Stop::Gone) => Action::await_change(),
+                    Err(_) => Action::requeue(context.backoff.next(&uid)),
+                };
+            }
+            let message = format!("it has ended and is not renewed yet: {}", state.message);
+            (State::new(Reason::Expired, message), requeue, None)
         }
         Err(Stop::Held { state, requeue, .. }) => (state, requeue, None),
         // A write lost a race, or the API server did not answer: the watch brings the newer version, if there is one.
         Err(Stop::Again) => return Action::requeue(context.backoff.next(&uid)),
         Err(Stop::Gone) => {
-            context.backoff.reset(&uid);
-            context.missing.clear(&uid);
+            context.forget(&uid);
             return Action::await_change();
         }
     };
-    if requeue == Requeue::Resync {
+    if matches!(requeue, Requeue::Resync | Requeue::Within(_)) {
         context.backoff.reset(&uid);
     }
     let before = object.status().and_then(|status| condition::ready(status.conditions())).cloned();
@@ -68,12 +86,10 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
     let was = before.map(|ready| ready.reason);
     match write(context, &object, draft, &state).await {
         Ok(written) => {
+            if created && let Some(began) = written.creation_timestamp() {
+                context.metrics.became_ready(K::KIND, context.now().duration_since(began.0).unsigned_abs());
+            }
             if let Some(note) = event {
-                if note.reason == CREATED
-                    && let Some(created) = written.creation_timestamp()
-                {
-                    context.metrics.became_ready(K::KIND, context.now().duration_since(created.0).unsigned_abs());
-                }
                 normal(context, &*written, note).await;
             } else if was.as_deref() != Some(state.reason.as_str()) && !state.reason.is_plain() {
                 publish(context, &*written, EventType::Warning, state.reason.as_str(), state.message.clone()).await;
@@ -106,8 +122,9 @@ pub async fn write<K: Reconciled>(
 ) -> Result<Arc<K>, Stop> {
     let mut status = draft;
     let generation = object.meta().generation.unwrap_or_default();
-    let conditions = condition::conditions(status.conditions(), state, is_paused(&**object), generation, context.now());
-    *status.conditions_mut() = conditions;
+    let (now, paused) = (context.now(), is_paused(&**object));
+    let extras = status.extras(now);
+    *status.conditions_mut() = condition::conditions(status.conditions(), state, &extras, paused, generation, now);
     status.set_observed_generation(Some(generation));
     if let Some(request) = requested(&**object, status.last_handled_reconcile_at()) {
         status.set_last_handled_reconcile_at(Some(request));
@@ -115,10 +132,20 @@ pub async fn write<K: Reconciled>(
     apply(context, object, status).await
 }
 
+/// Writes a status about whose readiness nothing new is known, if it differs; returns the newest version.
+pub async fn keep<K: Reconciled>(context: &Context, object: &Arc<K>, draft: K::Status) -> Result<Arc<K>, Stop> {
+    let mut status = draft;
+    let (generation, now) = (object.meta().generation.unwrap_or_default(), context.now());
+    let extras = status.extras(now);
+    *status.conditions_mut() = condition::kept(status.conditions(), &extras, generation, now);
+    apply(context, object, status).await
+}
+
 async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Status) -> Result<Arc<K>, Stop> {
     if object.status() == Some(&status) {
         return Ok(Arc::clone(object));
     }
+    let newly = newly_true(object.status().map(ObjectStatus::conditions).unwrap_or_default(), &status, context.now());
     let api: Api<K> = Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default());
     let patch = json!({
         "apiVersion": K::api_version(&()),
@@ -135,6 +162,10 @@ async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Sta
         Ok(written) => {
             let written = Arc::new(written);
             K::objects(context).recent.wrote(Arc::clone(&written));
+            for extra in newly {
+                let type_ = if extra.warns { EventType::Warning } else { EventType::Normal };
+                publish(context, &*written, type_, extra.reason, extra.message).await;
+            }
             Ok(written)
         }
         Err(kube::Error::Api(status)) if status.is_not_found() => Err(Stop::Gone),
@@ -144,6 +175,17 @@ async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Sta
             Err(Stop::Again)
         }
     }
+}
+
+/// The conditions beside Ready that this status brings.
+fn newly_true<S: ObjectStatus + crate::api::Extras>(
+    before: &[k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition],
+    status: &S,
+    now: Timestamp,
+) -> Vec<Extra> {
+    let mut extras = status.extras(now);
+    extras.retain(|extra| !before.iter().any(|condition| condition.type_ == extra.type_));
+    extras
 }
 
 /// Whether the object said Ready for the manifest that it has now.
@@ -166,11 +208,14 @@ fn requested<K: Reconciled>(object: &K, handled: Option<&str>) -> Option<String>
 }
 
 fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<Timestamp>) -> Duration {
+    let real = |passing| context.clock.real(passing);
     match requeue {
-        Requeue::Resync => jitter(context.settings.resync),
+        Requeue::Resync => real(jitter(context.settings.resync)),
+        // A moment late rather than early: the next pass would only wait again.
+        Requeue::Within(at_most) => real(jitter(context.settings.resync).min(at_most + MOMENT)),
         Requeue::Backoff => context.backoff.next(uid),
         Requeue::NotBefore(after) => jitter(after.max(context.backoff.next(uid))),
-        Requeue::After(after) => jitter(after),
+        Requeue::After(after) => real(jitter(after)),
         Requeue::Poll => jitter(poll(waiting_since, context.now())),
     }
 }

@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use kube::{Resource, ResourceExt};
 
+use super::brake;
 use super::context::Context;
 use super::grant::{Grant, grant};
+use super::managed::Hourly;
 use super::stop::Stop;
 use crate::api::annotation::FINALIZER;
 use crate::api::{ObjectStatus, PlatformRecord};
@@ -24,16 +26,31 @@ pub struct Resolved {
     pub held: bool,
     /// What the resource's namespace may do.
     pub grant: Grant,
+    /// Why it may not use the Platform any more.
+    pub refused: Option<State>,
+    /// What the Platform limits by the hour.
+    pub hourly: Hourly,
 }
 
-/// Finds the Platform `namespace/name` for something new, or for something that was made on `recorded`. Something that
-/// is `leaving` was allowed once, so a Platform that is leaving too or a grant that was withdrawn does not hold it.
+/// Who looks for a Platform.
+#[derive(Clone, Copy, Debug)]
+pub struct Visitor<'a> {
+    /// Its namespace.
+    pub from: &'a str,
+    /// The Platform that it was made on, where it was.
+    pub recorded: Option<&'a PlatformRecord>,
+    /// It is being deleted: it was allowed once, so neither a Platform that is leaving too nor a grant that was withdrawn
+    /// holds it.
+    pub leaving: bool,
+    /// It has credentials that may have to be revoked, whatever its namespace may still do.
+    pub revoking: bool,
+}
+
+/// Finds the Platform `namespace/name`.
 pub async fn resolve(
     context: &Context,
     (namespace, name): (&str, &str),
-    recorded: Option<&PlatformRecord>,
-    from: &str,
-    leaving: bool,
+    Visitor { from, recorded, leaving, revoking }: Visitor<'_>,
 ) -> Result<Resolved, Stop> {
     let shown = shown(namespace, name, from);
     let Some(platform) = context.platforms.get(namespace, name) else {
@@ -43,8 +60,12 @@ pub async fn resolve(
         return Err(Stop::held(Reason::DependencyNotReady, format!("{shown} is being deleted")));
     }
     let grant = grant(context, &platform, from).await?;
-    if !grant.allowed && !leaving {
-        return Err(not_allowed(&shown));
+    let refused = (!grant.allowed && !leaving).then(|| not_allowed(&shown));
+    if let Some(state) = &refused
+        && !(revoking && recorded.is_some())
+    {
+        // A changed Platform or Namespace brings the object back; where Namespaces are not watched it looks itself.
+        return Err(Stop::Held { state: state.clone(), requeue: Requeue::Poll, outage: false });
     }
     let api = context.connect.connect(&platform).await.map_err(|_| {
         let reason = platform
@@ -67,14 +88,16 @@ pub async fn resolve(
         ));
     }
     let held = platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
-    Ok(Resolved { api: Some(api), record, held, grant })
+    let hourly = Hourly { limit: platform.spec.limits.deletions_per_hour, braked: brake::holds(&platform) };
+    Ok(Resolved { api: Some(api), record, held, grant, refused, hourly })
 }
 
 /// The Platform of a resource that is being deleted: what is recorded is enough, and what cannot be reached is left out.
 pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from: &str) -> Result<Resolved, Stop> {
     let own = recorded.namespace == from;
     let (namespace, name) = (recorded.namespace.as_str(), recorded.name.as_str());
-    match resolve(context, (namespace, name), Some(recorded), from, true).await {
+    let visitor = Visitor { from, recorded: Some(recorded), leaving: true, revoking: false };
+    match resolve(context, (namespace, name), visitor).await {
         Ok(resolved) => Ok(resolved),
         // Not there, changed, not to be connected: what is deleted waits for it, and what is retained does not.
         Err(Stop::Held { .. }) => {
@@ -84,6 +107,8 @@ pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from
                 record: recorded.clone(),
                 held: false,
                 grant: Grant { allowed: own, adopt: own, delete: own },
+                refused: None,
+                hourly: Hourly::default(),
             })
         }
         Err(stop) => Err(stop),
@@ -91,14 +116,9 @@ pub async fn resolve_deleting(context: &Context, recorded: &PlatformRecord, from
 }
 
 /// A Platform that a namespace may not use.
-pub fn not_allowed(shown: &str) -> Stop {
+fn not_allowed(shown: &str) -> State {
     let message = format!("{shown} does not allow this namespace: its owner grants that with allowedNamespaces");
-    Stop::Held {
-        state: State::new(Reason::NamespaceNotAllowed, message),
-        // A changed Platform brings the object back; the labels of its namespace are not watched.
-        requeue: Requeue::Poll,
-        outage: false,
-    }
+    State::new(Reason::NamespaceNotAllowed, message)
 }
 
 /// How a Platform is named in a message: another namespace's only as the manifest names it.

@@ -252,14 +252,16 @@ mod tests {
 
     #[test]
     fn a_public_key_comes_back_and_a_private_one_does_not() {
-        let mut slot =
-            slot(SlotContent::KeyPair { size: KeySize::Rsa2048, encoding: KeyEncoding::Pkcs1 });
+        let mut slot = slot(SlotContent::KeyPair { size: KeySize::Rsa2048, encoding: KeyEncoding::Pkcs1 });
         let good = [("private.pem", "a"), ("public.pem", "b"), ("passphrase", "c")];
         slot.recorded.digest = Some(slot.digest(&values(&good)));
         slot.recorded.public_key = Some("b".to_owned());
         assert_eq!(content(&slot, &good, true), Content::Whole);
         assert_eq!(content(&slot, &[("private.pem", "a"), ("passphrase", "c")], true), Content::Mendable);
         assert_eq!(content(&slot, &[("public.pem", "b"), ("passphrase", "c")], true), Content::Broken);
-        assert_eq!(content(&slot, &[("private.pem", "x"), ("public.pem", "b"), ("passphrase", "c")], true), Content::Broken);
+        assert_eq!(
+            content(&slot, &[("private.pem", "x"), ("public.pem", "b"), ("passphrase", "c")], true),
+            Content::Broken
+        );
     }
 }

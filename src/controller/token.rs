@@ -3,24 +3,35 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::context::{self, Context};
-use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, SlotSpec};
+use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
-use super::resolve::{resolve, resolve_deleting};
+use super::resolve::{Visitor, resolve, resolve_deleting};
+use super::slot::{Recorded, SlotContent, SlotSpec};
 use super::stop::Stop;
-use super::user::not_ready;
-use crate::api::annotation::{SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_ISSUED_AT};
-use crate::api::{Token, TokenStatus};
+use super::user::{not_ready, organization_variables};
+use crate::api::annotation::{SECRET_EXPIRES_AT, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID};
+use crate::api::{PreviousToken, Token, TokenStatus, parse_duration};
+use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{self, Kind, NewToken, OfUser, TokenChange, TokenRecord};
+use crate::domain::facts::{Late, Policy};
 use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::plan::Policy;
 use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
-use crate::kubernetes::secret::{StoredSecret, Values, digest};
+use crate::domain::rotation::{Rotation, Share, later};
+use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{AdminApi, Backend};
+
+/// What a Token asks for.
+#[derive(Debug)]
+pub struct Content {
+    rotation: Rotation,
+    marks: bool,
+}
 
 #[async_trait]
 impl Reconciled for Token {
@@ -38,7 +49,7 @@ impl Reconciled for Token {
 #[async_trait]
 impl Managed for Token {
     type Entity = entity::Token;
-    type Content = ();
+    type Content = Content;
 
     fn backend(api: &dyn AdminApi) -> &dyn Backend<entity::Token> {
         api
@@ -84,7 +95,9 @@ impl Managed for Token {
         let resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
-            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own, false).await?
+            let revoking = status.external_id.is_some();
+            let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
+            resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());
@@ -93,26 +106,31 @@ impl Managed for Token {
             api: resolved.api,
             platform: resolved.record,
             held: resolved.held,
+            refused: resolved.refused,
             may_adopt: false,
             may_delete: true,
+            hourly: resolved.hourly,
             scope: of,
         }))
     }
 
     async fn desired(&self, context: &Context, place: Place<entity::Token>) -> Result<Desired<Self>, Stop> {
-        let deleting = self.meta().deletion_timestamp.is_some();
-        for (field, given) in [("lifetime", self.spec.lifetime.is_some()), ("rotation", self.spec.rotation.is_some())] {
-            if given && !deleting {
-                let message = format!("{field}: this version of the operator does not renew tokens yet: leave it out");
-                return Err(Stop::held(Reason::Unsupported, message));
-            }
+        let namespace = self.namespace().unwrap_or_default();
+        if self.meta().deletion_timestamp.is_none() {
+            self.check(context, &place)?;
         }
-        let written = self.status.as_ref().is_some_and(|status| status.secret_name.is_some());
+        let rotation = self.rotation()?;
+        let recorded = Recorded {
+            written: self.status.as_ref().is_some_and(|status| status.secret_name.is_some()),
+            digest: self.status.as_ref().and_then(|status| status.secret_digest.clone()),
+            public_key: None,
+        };
         let default = naming::token_secret(&self.name_any());
+        let slot = SlotSpec::new(self.spec.secret.as_ref(), default, SlotContent::Token, recorded, Late::Never);
         Ok(Desired {
             name: self.name_any(),
             uid: self.uid().unwrap_or_default(),
-            mark: OwnerMark::new(&context.settings.owner_id, &self.namespace().unwrap_or_default(), &self.name_any()),
+            mark: OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()),
             policy: Policy {
                 adoption: AdoptionPolicy::Never,
                 may_adopt: false,
@@ -121,33 +139,49 @@ impl Managed for Token {
                 drift: DriftPolicy::Correct,
                 external_id: None,
             },
-            slots: vec![SlotSpec::new(self.spec.secret.as_ref(), default, SlotContent::Token, written)],
-            content: (),
+            slots: vec![slot],
+            rotate_request: pass::rotate_request(self),
+            variables: self.parents(context, &place),
+            content: Content { rotation, marks: place.can(Capability::OwnerMark) },
             place,
         })
     }
 
-    /// The Secret is the truth: what it does not hold was never stored.
-    fn recorded_id(&self, secrets: &[Option<StoredSecret>]) -> Option<String> {
-        let secret = secrets.first()?.as_ref()?;
-        if !secret.has(SlotContent::Token.keys()) {
-            return None;
-        }
-        secret.annotations.get(SECRET_EXTERNAL_ID).cloned()
-    }
-
-    fn creation(desired: &Desired<Self>, _: &[Option<Values>], attempt: Option<i64>) -> NewToken {
+    fn creation(desired: &Desired<Self>, _: &[Option<StoredSecret>], attempt: Option<i64>, now: Timestamp) -> NewToken {
         let attempt = attempt.unwrap_or_default();
         NewToken {
             idempotency_key: format!("{}/{attempt}", desired.uid),
             of: desired.place.scope.clone(),
             owner: desired.mark.attempt(attempt),
-            expires_at: None,
+            expires_at: desired.content.rotation.expires_at(now),
         }
     }
 
-    fn change(_: &Desired<Self>, _: &TokenRecord, _: Ownership) -> Option<TokenChange> {
-        None
+    /// A token of a cluster that released it, taken up with its Secret, gets our mark: as attempt 0, before all of ours.
+    fn change(
+        desired: &Desired<Self>,
+        _: &TokenRecord,
+        ownership: Ownership,
+    ) -> (Option<TokenChange>, Vec<&'static str>) {
+        let to_be_marked = desired.content.marks && ownership == Ownership::Unmarked;
+        (to_be_marked.then(|| TokenChange { owner: Some(Some(desired.mark.attempt(0))) }), Vec::new())
+    }
+
+    fn rotation(desired: &Desired<Self>) -> Rotation {
+        desired.content.rotation
+    }
+
+    fn of_user(desired: &Desired<Self>) -> Option<OfUser> {
+        Some(desired.place.scope.clone())
+    }
+
+    fn variables(desired: &Desired<Self>, record: Option<&TokenRecord>) -> Vec<(&'static str, String)> {
+        let mut all = vec![("tokenID", record.map(|record| record.id.clone()).unwrap_or_default())];
+        match record {
+            Some(record) => all.extend(record.expires_at.map(|end| ("expiresAt", end.to_string()))),
+            None => all.extend(desired.content.rotation.lifetime.map(|_| ("expiresAt", String::new()))),
+        }
+        all
     }
 
     fn release() -> TokenChange {
@@ -155,34 +189,90 @@ impl Managed for Token {
     }
 
     fn secret_annotations(record: &TokenRecord) -> Vec<(&'static str, String)> {
-        let mut all = vec![(SECRET_EXTERNAL_ID, record.id.clone()), (SECRET_ISSUED_AT, record.issued_at.to_string())];
+        let mut all = vec![(SECRET_ISSUED_AT, record.issued_at.to_string())];
         all.extend(record.expires_at.map(|time| (SECRET_EXPIRES_AT, time.to_string())));
         all
     }
 
-    fn dependents(&self, _: &Context) -> usize {
-        0
-    }
-
     fn fill(draft: &mut TokenStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {
-        draft.external_id = Some(found.record.id.clone());
-        draft.issued_at = Some(Time(found.record.issued_at));
-        draft.expires_at = found.record.expires_at.map(Time);
-        if let (Some(slot), Some(Some(values))) = (desired.slots.first(), found.values.first()) {
-            draft.secret_name = Some(slot.name.clone());
-            draft.secret_digest = Some(digest(values));
+        let (record, rotation) = (found.record, &desired.content.rotation);
+        draft.external_id = Some(record.id.clone());
+        draft.issued_at = Some(Time(record.issued_at));
+        draft.expires_at = record.expires_at.map(Time);
+        let share = Share::of(&desired.uid);
+        draft.rotate_at = rotation.rotate_at(share, record.issued_at, record.expires_at).map(Time);
+        let (Some(slot), Some(Some(secret))) = (desired.slots.first(), found.secrets.first()) else {
+            return;
+        };
+        draft.secret_name = Some(slot.name.clone());
+        draft.secret_digest = Some(slot.digest(&secret.values));
+        let ends = later(record.issued_at, rotation.overlap());
+        let previous = secret.annotations.get(SECRET_PREVIOUS_ID).filter(|id| found.live.contains(id));
+        draft.previous = previous.map(|id| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
+    }
+}
+
+impl Token {
+    /// What the manifest says about renewal.
+    fn rotation(&self) -> Result<Rotation, Stop> {
+        let parse = |field: &str, text: Option<&String>| {
+            let invalid = |error| Stop::held(Reason::InvalidSpec, format!("{field}: {error}"));
+            text.map(|text| parse_duration(text)).transpose().map_err(invalid)
+        };
+        let rotation = self.spec.rotation.as_ref();
+        Ok(Rotation {
+            lifetime: parse("lifetime", self.spec.lifetime.as_ref())?,
+            every: parse("rotation.every", rotation.map(|rotation| &rotation.every))?,
+            overlap: parse("rotation.overlap", rotation.and_then(|rotation| rotation.overlap.as_ref()))?,
+        })
+    }
+
+    /// Variables of templates that come from the user and the organisation.
+    fn parents(&self, context: &Context, place: &Place<entity::Token>) -> Vec<(&'static str, String)> {
+        let mut all = place.variables();
+        all.push(("organizationID", place.scope.organization_id.clone()));
+        all.push(("userID", place.scope.user_id.clone()));
+        let namespace = self.namespace().unwrap_or_default();
+        if let Some(user) = context.users.get(&namespace, &self.spec.user_ref.name) {
+            all.push(("username", user.username()));
+            all.extend(user.spec.email.clone().map(|email| ("email", email)));
+            all.extend(organization_variables(context, &namespace, &user.spec.organization_ref.name));
         }
+        all
     }
 
-    fn external_id(status: &TokenStatus) -> Option<&str> {
-        status.external_id.as_deref()
-    }
-
-    fn set_attempt(draft: &mut TokenStatus, attempt: i64) {
-        draft.attempt = Some(attempt);
-    }
-
-    fn attempt(status: &TokenStatus) -> i64 {
-        status.attempt.unwrap_or_default()
+    fn check(&self, context: &Context, place: &Place<entity::Token>) -> Result<(), Stop> {
+        let overlap = self.spec.rotation.as_ref().is_some_and(|rotation| rotation.overlap.is_some());
+        for (asked, field, capability) in [
+            (self.spec.lifetime.is_some(), "lifetime", Capability::TokenExpiry),
+            (overlap, "rotation.overlap", Capability::TokensPerUser),
+        ] {
+            if asked && place.cannot(capability) {
+                let message = format!("{field}: this platform cannot ({}): leave it out", capability.name());
+                return Err(Stop::held(Reason::Unsupported, message));
+            }
+        }
+        if !place.cannot(Capability::TokensPerUser) {
+            return Ok(());
+        }
+        // Where a user has one key, two Tokens would reset each other's for ever.
+        let rank = |token: &Token| (token.creation_timestamp().map(|time| time.0), token.name_any());
+        let rivals = context.tokens.all(|other| {
+            other.namespace() == self.namespace()
+                && other.spec.user_ref == self.spec.user_ref
+                && other.uid() != self.uid()
+                && rank(other) < rank(self)
+        });
+        match rivals.first() {
+            None => Ok(()),
+            Some(rival) => Err(Stop::held(
+                Reason::NameConflict,
+                format!(
+                    "a user has one key on this platform, and the Token {} stands for it: use its Secret, or make another \
+                     User",
+                    rival.name_any()
+                ),
+            )),
+        }
     }
 }

@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 
 use super::context::{self, Context};
-use super::managed::{Desired, Found, Managed, Place, Reconciled, SlotContent, SlotSpec, key};
+use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
-use super::resolve::{resolve, resolve_deleting};
+use super::resolve::{Visitor, resolve, resolve_deleting};
+use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
-use crate::api::annotation::MADE_IN;
+use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
 use crate::api::{InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, User, UserStatus};
-use crate::domain::capability::{Capability, Support};
+use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, UserChange, UserRecord, UserType};
+use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::plan::{OnAdoption, Policy};
 use crate::domain::policy::{AdoptionPolicy, Origin};
-use crate::kubernetes::secret::{StoredSecret, Values, digest};
+use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{AdminApi, Backend};
 
 /// What a User asks for.
@@ -94,7 +96,8 @@ impl Managed for User {
         let resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
-            resolve(context, (&platform.namespace, &platform.name), Some(&platform), &own, false).await?
+            let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking: false };
+            resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(organization_id.clone());
@@ -102,8 +105,10 @@ impl Managed for User {
             api: resolved.api,
             platform: resolved.record,
             held: resolved.held,
+            refused: resolved.refused,
             may_adopt: resolved.grant.adopt,
             may_delete: true,
+            hourly: resolved.hourly,
             scope: InOrganization { organization_id },
         }))
     }
@@ -113,13 +118,16 @@ impl Managed for User {
         if self.meta().deletion_timestamp.is_none() {
             self.check(context, &place)?;
         }
-        let can =
-            |capability| place.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Supported);
         let spec = &self.spec;
+        let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
+        let mut variables = place.variables();
+        variables.push(("organizationID", place.scope.organization_id.clone()));
+        variables.extend(organization_variables(context, &namespace, &spec.organization_ref.name));
+        variables.extend(spec.email.clone().map(|email| ("email", email)));
         Ok(Desired {
             name: self.username(),
             uid: self.uid().unwrap_or_default(),
-            mark: OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()),
+            mark: mark.taking_from(self.annotations().get(TAKE_OVER_FROM).map(String::as_str)),
             policy: Policy {
                 adoption: spec.adoption_policy,
                 may_adopt: place.may_adopt,
@@ -128,27 +136,25 @@ impl Managed for User {
                 drift: spec.drift_policy,
                 external_id: spec.external_id.clone(),
             },
-            slots: self.slots(can(Capability::InitialPassword)),
+            slots: self.slots(place.can(Capability::InitialPassword)),
+            rotate_request: pass::rotate_request(self),
+            variables,
             content: Content {
                 user_type: spec.type_,
                 email: spec.email.clone(),
                 first_name: spec.first_name.clone(),
                 last_name: spec.last_name.clone(),
                 roles: spec.roles.clone().map(sorted),
-                marks: can(Capability::OwnerMark),
+                marks: place.can(Capability::OwnerMark),
             },
             place,
         })
     }
 
-    fn recorded_id(&self, _: &[Option<StoredSecret>]) -> Option<String> {
-        self.status.as_ref().and_then(|status| status.external_id.clone())
-    }
-
-    fn creation(desired: &Desired<Self>, values: &[Option<Values>], _: Option<i64>) -> NewUser {
+    fn creation(desired: &Desired<Self>, secrets: &[Option<StoredSecret>], _: Option<i64>, _: Timestamp) -> NewUser {
         let content = &desired.content;
         let password: Option<SecretString> =
-            values.iter().flatten().find_map(|values| values.get(key::PASSWORD)).cloned();
+            secrets.iter().flatten().find_map(|secret| secret.values.get(key::PASSWORD)).cloned();
         NewUser {
             idempotency_key: desired.uid.clone(),
             organization_id: desired.place.scope.organization_id.clone(),
@@ -163,19 +169,54 @@ impl Managed for User {
         }
     }
 
-    fn change(desired: &Desired<Self>, record: &UserRecord, ownership: Ownership) -> Option<UserChange> {
+    fn change(
+        desired: &Desired<Self>,
+        record: &UserRecord,
+        ownership: Ownership,
+    ) -> (Option<UserChange>, Vec<&'static str>) {
         let content = &desired.content;
         let differs = |wanted: &Option<String>, found: &Option<String>| {
             wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
         };
+        let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = UserChange {
             email: differs(&content.email, &record.email),
             first_name: differs(&content.first_name, &record.first_name),
             last_name: differs(&content.last_name, &record.last_name),
             roles: content.roles.clone().filter(|wanted| *wanted != sorted(record.roles.clone())),
-            owner: (content.marks && ownership == Ownership::Unmarked).then(|| Some(desired.mark.as_str().to_owned())),
+            owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
-        (change != UserChange::default()).then_some(change)
+        let drift = [
+            (change.email.is_some(), "spec.email"),
+            (change.first_name.is_some(), "spec.firstName"),
+            (change.last_name.is_some(), "spec.lastName"),
+            (change.roles.is_some(), "spec.roles"),
+        ];
+        let drift = drift.into_iter().filter_map(|(differs, path)| differs.then_some(path)).collect();
+        ((change != UserChange::default()).then_some(change), drift)
+    }
+
+    fn in_organization(desired: &Desired<Self>) -> Option<InOrganization> {
+        Some(desired.place.scope.clone())
+    }
+
+    fn variables(_: &Desired<Self>, record: Option<&UserRecord>) -> Vec<(&'static str, String)> {
+        vec![("userID", record.map(|record| record.id.clone()).unwrap_or_default())]
+    }
+
+    fn rival(&self, context: &Context, desired: &Desired<Self>, id: &str) -> Option<Rival> {
+        let on = &desired.place.platform;
+        let rivals = context.users.all(|other| {
+            let status = other.status.as_ref();
+            let place = status.and_then(|status| status.platform.as_ref());
+            other.uid() != self.uid()
+                && status.and_then(|status| status.external_id.as_deref()) == Some(id)
+                && status.and_then(|status| status.organization_id.as_ref())
+                    == Some(&desired.place.scope.organization_id)
+                && place.is_some_and(|place| place.type_ == on.type_ && place.url == on.url)
+        });
+        let own = |rival: &User| rival.namespace() == self.namespace();
+        rivals.first().map(|rival| if own(rival) { Rival::Named(rival.name_any()) } else { Rival::Elsewhere })
     }
 
     fn made_in(desired: &Desired<Self>) -> Option<String> {
@@ -190,35 +231,15 @@ impl Managed for User {
         UserChange { owner: Some(None), ..UserChange::default() }
     }
 
-    fn secret_annotations(_: &UserRecord) -> Vec<(&'static str, String)> {
-        Vec::new()
-    }
-
-    fn dependents(&self, _: &Context) -> usize {
-        0
-    }
-
     fn fill(draft: &mut UserStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {
         draft.external_id = Some(found.record.id.clone());
         draft.origin = found.origin.or(draft.origin);
-        for (slot, values) in desired.slots.iter().zip(found.values) {
-            if let Some(values) = values {
+        for (slot, secret) in desired.slots.iter().zip(found.secrets) {
+            if let Some(secret) = secret {
                 draft.secret_name = Some(slot.name.clone());
-                draft.secret_digest = Some(digest(values));
+                draft.secret_digest = Some(slot.digest(&secret.values));
             }
         }
-    }
-
-    fn external_id(status: &UserStatus) -> Option<&str> {
-        status.external_id.as_deref()
-    }
-
-    fn set_attempt(draft: &mut UserStatus, attempt: i64) {
-        draft.attempt = Some(attempt);
-    }
-
-    fn attempt(status: &UserStatus) -> i64 {
-        status.attempt.unwrap_or_default()
     }
 }
 
@@ -245,6 +266,16 @@ pub fn not_ready(
         return Ok(());
     }
     Err(Stop::held(Reason::DependencyNotReady, format!("the {kind} {name} is not Ready yet")))
+}
+
+/// Variables of templates that come from the organisation.
+pub fn organization_variables(context: &Context, namespace: &str, name: &str) -> Vec<(&'static str, String)> {
+    let organization = context.organizations.get(namespace, name);
+    let Some(status) = organization.as_ref().and_then(|organization| organization.status.as_ref()) else {
+        return Vec::new();
+    };
+    let known = [("organizationName", &status.external_name), ("projectID", &status.default_project_id)];
+    known.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
 fn sorted(mut roles: Vec<String>) -> Vec<String> {
@@ -275,19 +306,22 @@ impl User {
         self.spec.username.clone().unwrap_or_else(|| self.name_any())
     }
 
+    /// The Secret with the password. A person has one where the operator made it: with the user, or on request since.
     fn slots(&self, password: bool) -> Vec<SlotSpec> {
         let status = self.status.clone().unwrap_or_default();
+        let written = status.secret_name.is_some();
+        let requested = pass::rotate_request(self) != status.last_handled_rotate_at;
         let generate = self.spec.type_ == UserType::Person
             && self.spec.initial_password != Some(InitialPassword::None)
-            && status.origin != Some(Origin::Adopted);
+            && (status.origin != Some(Origin::Adopted) || written || requested);
         // On the way out the platform may be gone and its capabilities with it: status knows.
-        if !generate || !(password || status.secret_name.is_some()) {
+        if !generate || !(password || written) {
             return Vec::new();
         }
-        let content = SlotContent::Password { username: self.username() };
+        let content = SlotContent::Password { username: self.username(), settable: password };
+        let recorded = Recorded { written, digest: status.secret_digest, public_key: None };
         let default = naming::credentials_secret(&self.name_any());
-        let slot = SlotSpec::new(self.spec.secret.as_ref(), default, content, status.secret_name.is_some());
-        vec![SlotSpec { on_adoption: OnAdoption::LeaveOut, ..slot }]
+        vec![SlotSpec::new(self.spec.secret.as_ref(), default, content, recorded, Late::LeaveOut)]
     }
 
     fn check(&self, context: &Context, place: &Place<entity::User>) -> Result<(), Stop> {
@@ -301,8 +335,9 @@ impl User {
         if let Some(api) = &place.api {
             api.check_name(Kind::User, &name)
                 .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("username: {rule}")))?;
-            let unsupported = api.capabilities().of(Capability::InitialPassword) == Support::Unsupported;
-            if self.spec.initial_password == Some(InitialPassword::Generate) && unsupported {
+            if self.spec.initial_password == Some(InitialPassword::Generate)
+                && place.cannot(Capability::InitialPassword)
+            {
                 return Err(Stop::held(
                     Reason::Unsupported,
                     "initialPassword: this platform cannot (InitialPassword): leave it out",

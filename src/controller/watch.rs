@@ -166,8 +166,7 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                 Ok(Event::Delete(object)) => {
                     let uid = object.uid().unwrap_or_default();
                     K::objects(&context).recent.forget(&uid);
-                    context.backoff.reset(&uid);
-                    context.missing.clear(&uid);
+                    context.forget(&uid);
                     seen.forget(&uid);
                     object.gone(&context);
                     object.related(&context, &queues);
@@ -202,6 +201,8 @@ impl Seen {
             object.meta().deletion_timestamp.is_some(),
             object.finalizers(),
             ready.map(|ready| (&ready.status, &ready.reason, ready.observed_generation)),
+            // The brake of a Platform, for one: what it held goes on when it is released.
+            status.map(|status| status.conditions().iter().map(|c| c.type_.as_str()).collect::<Vec<_>>()),
         )
             .hash(&mut hash);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);

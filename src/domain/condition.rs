@@ -146,10 +146,24 @@ impl State {
     }
 }
 
+/// A condition beside Ready that is there only while True: `Drifted`, `Expiring`, `LeftBehind`, `DeletionsHeld`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extra {
+    /// Its type.
+    pub type_: &'static str,
+    /// Its reason.
+    pub reason: &'static str,
+    /// Somebody has to do something about it.
+    pub warns: bool,
+    /// What is so, and what to do. Stable, as that of every condition.
+    pub message: String,
+}
+
 /// The conditions of an object in `state`, given those it had.
 pub fn conditions(
     previous: &[Condition],
     state: &State,
+    extras: &[Extra],
     paused: bool,
     generation: i64,
     now: Timestamp,
@@ -162,6 +176,7 @@ pub fn conditions(
         Weight::Reconciling => wanted.push(("Reconciling", "True", state.reason.as_str(), state.message.as_str())),
         Weight::Stalled => wanted.push(("Stalled", "True", state.reason.as_str(), state.message.as_str())),
     }
+    wanted.extend(extras.iter().map(|extra| (extra.type_, "True", extra.reason, extra.message.as_str())));
     let mut out: Vec<Condition> = wanted
         .into_iter()
         .map(|(type_, status, reason, message)| condition(previous, type_, status, reason, message, generation, now))
@@ -172,11 +187,23 @@ pub fn conditions(
     out
 }
 
+/// The conditions of an object about whose readiness nothing new is known: what it said, and the extra ones.
+pub fn kept(previous: &[Condition], extras: &[Extra], generation: i64, now: Timestamp) -> Vec<Condition> {
+    let said = |c: &&Condition| matches!(c.type_.as_str(), "Ready" | "Reconciling" | "Stalled" | "Paused");
+    let mut out: Vec<Condition> = previous.iter().filter(said).cloned().collect();
+    out.extend(
+        extras
+            .iter()
+            .map(|extra| condition(previous, extra.type_, "True", extra.reason, &extra.message, generation, now)),
+    );
+    out
+}
+
 /// The conditions of a paused object: what it said before, and that it is paused. Readiness keeps its value, and what
 /// said that work is under way is no longer so.
 pub fn paused(previous: &[Condition], generation: i64, now: Timestamp) -> Vec<Condition> {
     let mut out: Vec<Condition> =
-        previous.iter().filter(|c| c.type_ == "Ready" || c.type_ == "Stalled").cloned().collect();
+        previous.iter().filter(|c| c.type_ != "Reconciling" && c.type_ != "Paused").cloned().collect();
     out.push(pause(previous, generation, now));
     out
 }
@@ -239,26 +266,29 @@ mod tests {
     #[test]
     fn ready_stands_alone_and_the_others_only_while_true() {
         let good = State::new(Reason::Succeeded, "done");
-        assert_eq!(types(&conditions(&[], &good, false, 1, at(1))), [("Ready", "True")]);
+        assert_eq!(types(&conditions(&[], &good, &[], false, 1, at(1))), [("Ready", "True")]);
         let waiting = State::new(Reason::DependencyNotReady, "waits");
-        assert_eq!(types(&conditions(&[], &waiting, false, 1, at(1))), [("Ready", "False"), ("Reconciling", "True")]);
+        assert_eq!(
+            types(&conditions(&[], &waiting, &[], false, 1, at(1))),
+            [("Ready", "False"), ("Reconciling", "True")]
+        );
         let stuck = State::new(Reason::InvalidSpec, "wrong");
-        assert_eq!(types(&conditions(&[], &stuck, false, 1, at(1))), [("Ready", "False"), ("Stalled", "True")]);
+        assert_eq!(types(&conditions(&[], &stuck, &[], false, 1, at(1))), [("Ready", "False"), ("Stalled", "True")]);
     }
 
     #[test]
     fn transition_time_moves_only_when_the_status_flips() {
-        let first = conditions(&[], &State::new(Reason::InvalidSpec, "a"), false, 1, at(10));
-        let second = conditions(&first, &State::new(Reason::DependencyNotReady, "b"), false, 2, at(20));
+        let first = conditions(&[], &State::new(Reason::InvalidSpec, "a"), &[], false, 1, at(10));
+        let second = conditions(&first, &State::new(Reason::DependencyNotReady, "b"), &[], false, 2, at(20));
         assert_eq!(ready(&second).unwrap().last_transition_time.0, at(10));
         assert_eq!(ready(&second).unwrap().observed_generation, Some(2));
-        let third = conditions(&second, &State::new(Reason::Succeeded, "c"), false, 2, at(30));
+        let third = conditions(&second, &State::new(Reason::Succeeded, "c"), &[], false, 2, at(30));
         assert_eq!(ready(&third).unwrap().last_transition_time.0, at(30));
     }
 
     #[test]
     fn pausing_keeps_readiness_and_drops_the_claim_that_work_is_under_way() {
-        let before = conditions(&[], &State::new(Reason::DependencyNotReady, "a"), false, 1, at(10));
+        let before = conditions(&[], &State::new(Reason::DependencyNotReady, "a"), &[], false, 1, at(10));
         let now = paused(&before, 1, at(20));
         assert_eq!(types(&now), [("Ready", "False"), ("Paused", "True")]);
         assert_eq!(ready(&now), ready(&before));

@@ -149,8 +149,10 @@ pub enum Late {
     Generate,
     /// As that, but an object that was taken over has a value that cannot be had.
     GenerateForOurs,
-    /// It is made only with the object, or on request.
+    /// It is made only with the object or on request, and one that was taken over goes without.
     LeaveOut,
+    /// It is made only with the object.
+    Never,
 }
 
 /// Where the values of a Secret come from.

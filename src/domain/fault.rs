@@ -40,6 +40,8 @@ pub enum Requeue {
     NotBefore(Duration),
     /// After exactly this long (with jitter).
     After(Duration),
+    /// With the regular resync, but not later than this: something is planned for then.
+    Within(Duration),
     /// Like a Secret that nobody watches: every ten seconds, after ten minutes every minute.
     Poll,
 }

@@ -155,7 +155,11 @@ mod tests {
     fn without_a_period_two_thirds_of_the_life_count_and_without_a_life_nothing() {
         let rotation = Rotation { lifetime: Some(hours(30)), ..Rotation::default() };
         assert_eq!(rotation.rotate_at(Share(0), at(0), None), Some(at(20 * HOUR)));
-        assert_eq!(rotation.rotate_at(Share(0), at(0), Some(at(3 * HOUR))), Some(at(2 * HOUR)), "the platform's own end");
+        assert_eq!(
+            rotation.rotate_at(Share(0), at(0), Some(at(3 * HOUR))),
+            Some(at(2 * HOUR)),
+            "the platform's own end"
+        );
         assert_eq!(Rotation::default().rotate_at(Share(0), at(0), None), None);
         assert_eq!(rotation.expires_at(at(7)), Some(at(7 + 30 * HOUR)));
     }

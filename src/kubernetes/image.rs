@@ -72,6 +72,13 @@ impl Applied {
 }
 
 impl SecretImage {
+    /// Leaves what an earlier manifest added as it is.
+    pub fn keep_applied(&mut self, stored: &StoredSecret) {
+        self.applied = Applied::of(stored);
+        self.annotations.remove(SECRET_APPLIED);
+        self.annotations.extend(self.applied.to_annotation().map(|text| (SECRET_APPLIED.to_owned(), text)));
+    }
+
     /// What an earlier manifest added and this one does not.
     pub fn obsolete(&self, stored: &StoredSecret) -> Applied {
         Applied::of(stored).without(&self.applied)
@@ -162,8 +169,7 @@ mod tests {
     fn what_the_manifest_names_no_more_is_obsolete() {
         let mut found = stored();
         found.annotations.insert(SECRET_APPLIED.to_owned(), r#"{"labels":["team","old"],"keys":["env"]}"#.to_owned());
-        let expected =
-            Applied { labels: vec!["old".to_owned()], keys: vec!["env".to_owned()], ..Applied::default() };
+        let expected = Applied { labels: vec!["old".to_owned()], keys: vec!["env".to_owned()], ..Applied::default() };
         assert_eq!(image().obsolete(&found), expected);
         found.annotations.insert(SECRET_APPLIED.to_owned(), "not JSON".to_owned());
         assert_eq!(image().obsolete(&found), Applied::default());

@@ -3,3 +3,4 @@
 pub mod image;
 pub mod owner;
 pub mod secret;
+pub mod template;

@@ -105,6 +105,7 @@ fn late<C>(facts: &Facts<C>, slot: &Slot, how: How) -> Option<bool> {
         // Asked for after the object was made: it was never the platform's.
         Late::GenerateForOurs => recorded.then_some(true),
         Late::LeaveOut => (recorded || taken).then_some(false),
+        Late::Never => None,
     }
 }
 

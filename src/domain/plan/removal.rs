@@ -54,7 +54,8 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
-    let ours: Vec<&str> = facts.candidates.iter().filter(|found| is_ours(facts, found)).map(|f| f.id.as_str()).collect();
+    let ours: Vec<&str> =
+        facts.candidates.iter().filter(|found| is_ours(facts, found)).map(|f| f.id.as_str()).collect();
     if facts.kind == Kind::Organization
         && let Some(plan) = held_organization(facts, &ours)
     {
@@ -99,7 +100,7 @@ fn held_organization<C>(facts: &Facts<C>, ours: &[&str]) -> Option<Plan<C>> {
 }
 
 /// What an organisation says whose deletion the Platform's brake holds.
-pub fn braked() -> State {
+pub(crate) fn braked() -> State {
     State::new(
         Reason::DeletionHeld,
         "the Platform's brake holds: more organisations were to be deleted within an hour than limits.deletionsPerHour \

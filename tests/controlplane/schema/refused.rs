@@ -209,14 +209,14 @@ pub(crate) const MANIFESTS: &[Refused] = &[
     ),
     refused(
         "{kind: Organization, spec: {keyPair: {secret: {template: {private.pem: '{{ privateKey }}'}}}}}",
-        "are always written as they are: choose another key",
+        "are the operator's own keys: choose another key",
     ),
     refused(
         "{kind: Organization, spec: {admin: {username: a, email: a@b.example, secret: {template: {password: a}}}}}",
-        "are always written as they are: choose another key",
+        "are the operator's own keys: choose another key",
     ),
     refused(
         "{kind: User, spec: {organizationRef: {name: a}, type: Machine, secret: {template: {token: a}}}}",
-        "are always written as they are: choose another key",
+        "are the operator's own keys: choose another key",
     ),
 ];

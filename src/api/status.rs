@@ -1,0 +1,177 @@
+//! What the statuses of Organizations, Users and Tokens have in common, and the conditions that follow from a status
+//! alone.
+
+use jiff::Timestamp;
+
+use super::condition::ObjectStatus;
+use super::{OrganizationStatus, PlatformStatus, TokenStatus, UserStatus};
+use crate::domain::condition::Extra;
+use crate::domain::rotation;
+
+/// The status of a resource that stands for an object on a platform.
+pub trait ManagedStatus: ObjectStatus {
+    /// The platform's id.
+    fn external_id(&self) -> Option<&str>;
+    /// Records the platform's id, or gives it up.
+    fn set_external_id(&mut self, id: Option<String>);
+    /// The last recorded attempt; 0 before the first.
+    fn attempt(&self) -> i64;
+    /// Whether nobody knows what came of it.
+    fn attempt_open(&self) -> bool;
+    /// Records an attempt.
+    fn set_attempt(&mut self, attempt: i64, open: bool);
+    /// The last answer by `resolve` that was acted on.
+    fn last_handled_resolve(&self) -> Option<&str>;
+    /// Records an answer by `resolve`.
+    fn set_last_handled_resolve(&mut self, value: String);
+    /// The last request for a new credential that was acted on.
+    fn last_handled_rotate_at(&self) -> Option<&str> {
+        None
+    }
+    /// Records a request for a new credential.
+    fn set_last_handled_rotate_at(&mut self, _: Option<String>) {}
+    /// Records in which fields the platform differs.
+    fn set_drift(&mut self, _: Vec<String>) {}
+    /// Ids of tokens that are given up.
+    fn left_behind(&self) -> &[String] {
+        &[]
+    }
+    /// Records ids of tokens that are given up.
+    fn set_left_behind(&mut self, _: Vec<String>) {}
+}
+
+macro_rules! managed_status {
+    ($status:ty { $($more:tt)* }) => {
+        impl ManagedStatus for $status {
+            fn external_id(&self) -> Option<&str> {
+                self.external_id.as_deref()
+            }
+            fn set_external_id(&mut self, id: Option<String>) {
+                self.external_id = id;
+            }
+            fn attempt(&self) -> i64 {
+                self.attempt.unwrap_or_default()
+            }
+            fn attempt_open(&self) -> bool {
+                self.attempt_open
+            }
+            fn set_attempt(&mut self, attempt: i64, open: bool) {
+                self.attempt = (attempt != 0).then_some(attempt);
+                self.attempt_open = open;
+            }
+            fn last_handled_resolve(&self) -> Option<&str> {
+                self.last_handled_resolve.as_deref()
+            }
+            fn set_last_handled_resolve(&mut self, value: String) {
+                self.last_handled_resolve = Some(value);
+            }
+            $($more)*
+        }
+    };
+}
+
+managed_status!(OrganizationStatus {
+    fn set_drift(&mut self, drift: Vec<String>) {
+        self.drift = drift;
+    }
+});
+
+managed_status!(UserStatus {
+    fn last_handled_rotate_at(&self) -> Option<&str> {
+        self.last_handled_rotate_at.as_deref()
+    }
+    fn set_last_handled_rotate_at(&mut self, value: Option<String>) {
+        self.last_handled_rotate_at = value;
+    }
+    fn set_drift(&mut self, drift: Vec<String>) {
+        self.drift = drift;
+    }
+});
+
+managed_status!(TokenStatus {
+    fn last_handled_rotate_at(&self) -> Option<&str> {
+        self.last_handled_rotate_at.as_deref()
+    }
+    fn set_last_handled_rotate_at(&mut self, value: Option<String>) {
+        self.last_handled_rotate_at = value;
+    }
+    fn left_behind(&self) -> &[String] {
+        &self.left_behind
+    }
+    fn set_left_behind(&mut self, ids: Vec<String>) {
+        self.left_behind = ids;
+    }
+});
+
+/// The conditions that follow from a status alone, whatever came of the last pass.
+pub trait Extras {
+    /// Those that are True at `now`.
+    fn extras(&self, _: Timestamp) -> Vec<Extra> {
+        Vec::new()
+    }
+    /// Whether what was made is over at `now`, so that nothing can be Ready any more.
+    fn has_ended(&self, _: Timestamp) -> bool {
+        false
+    }
+}
+
+fn drifted(drift: &[String]) -> Vec<Extra> {
+    if drift.is_empty() {
+        return Vec::new();
+    }
+    let message = format!(
+        "the platform differs from the manifest in {}: change one of the two, or set driftPolicy: Correct",
+        drift.join(", ")
+    );
+    vec![Extra { type_: "Drifted", reason: "DriftDetected", warns: false, message }]
+}
+
+impl Extras for PlatformStatus {
+    fn extras(&self, _: Timestamp) -> Vec<Extra> {
+        if !self.deletions.as_ref().is_some_and(|deletions| deletions.held) {
+            return Vec::new();
+        }
+        let message = "more organisations were to be deleted within an hour than limits.deletionsPerHour allows: further \
+                       ones wait; let them go on with the annotation org-operator.dev/resume-deletions-at";
+        vec![Extra { type_: "DeletionsHeld", reason: "TooManyDeletions", warns: true, message: message.to_owned() }]
+    }
+}
+
+impl Extras for OrganizationStatus {
+    fn extras(&self, _: Timestamp) -> Vec<Extra> {
+        drifted(&self.drift)
+    }
+}
+
+impl Extras for UserStatus {
+    fn extras(&self, _: Timestamp) -> Vec<Extra> {
+        drifted(&self.drift)
+    }
+}
+
+impl Extras for TokenStatus {
+    fn extras(&self, now: Timestamp) -> Vec<Extra> {
+        let mut extras = Vec::new();
+        let time = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|t| t.0);
+        if let Some(issued) = time(&self.issued_at)
+            && rotation::is_late(now, time(&self.rotate_at), issued, time(&self.expires_at))
+        {
+            let message = "the token should have been renewed and was not: the condition Ready, the events and the \
+                           operator's log say why";
+            extras.push(Extra { type_: "Expiring", reason: "RenewalFailed", warns: true, message: message.to_owned() });
+        }
+        if !self.left_behind.is_empty() {
+            let message = format!(
+                "tokens of this user that the operator cannot revoke, or of which it does not know whether they are in \
+                 use: {}; revoke them on the platform",
+                self.left_behind.join(", ")
+            );
+            extras.push(Extra { type_: "LeftBehind", reason: "CannotRevoke", warns: true, message });
+        }
+        extras
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires_at.as_ref().is_some_and(|end| end.0 <= now)
+    }
+}

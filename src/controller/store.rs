@@ -1,0 +1,267 @@
+//! The steps that write Secrets.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::act::Act;
+use super::describe;
+use super::managed::Managed;
+use super::observe::{is_whole, judge};
+use super::slot::{SlotContent, SlotSpec, key};
+use super::stop::Stop;
+use crate::api::annotation::{SECRET_ATTEMPT, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR};
+use crate::domain::condition::Reason;
+use crate::domain::entity::{Entity, Record};
+use crate::domain::plan::SlotState;
+use crate::keys;
+use crate::kubernetes::image::SecretImage;
+use crate::kubernetes::secret::{SecretError, StoredSecret, Values};
+use crate::platform::AdminApi;
+use crate::telemetry::SecretWrite;
+
+/// How often a Secret with a value that cannot be had again is tried to be written before the value is given up.
+const STORE_TRIES: u32 = 6;
+
+/// The record of a kind's object.
+type RecordOf<K> = <<K as Managed>::Entity as Entity>::Record;
+
+impl<K: Managed> Act<K> {
+    fn slot(&self, index: usize) -> SlotSpec {
+        self.desired.slots[index].clone()
+    }
+
+    fn image(&self, index: usize, record: Option<&RecordOf<K>>, values: Values) -> Result<SecretImage, Stop> {
+        describe::image(&*self.object, &self.desired, &self.desired.slots[index], record, values)
+    }
+
+    /// The operator's own values in the Secret of a slot, with what can be derived put in its place.
+    fn values(&self, index: usize) -> Values {
+        let slot = &self.desired.slots[index];
+        let stored = self.secrets[index].as_ref().map(|secret| &secret.values);
+        stored.map(|values| slot.own(&slot.mended(values))).unwrap_or_default()
+    }
+
+    async fn write(&self, index: usize, image: &SecretImage, dry_run: bool) -> Result<StoredSecret, SecretError> {
+        let (written, kind) = match &self.secrets[index] {
+            Some(read) => (self.context.secrets.replace(image, read, dry_run).await, SecretWrite::Changed),
+            None => (self.context.secrets.create(image, dry_run).await, SecretWrite::Created),
+        };
+        if !dry_run {
+            self.context.metrics.secret_write(match &written {
+                Ok(_) => kind,
+                Err(SecretError::AlreadyExists | SecretError::Conflict) => SecretWrite::Conflict,
+                Err(_) => SecretWrite::Failed,
+            });
+        }
+        written
+    }
+
+    /// Makes the values of a slot and creates its Secret. Where another pass was faster, its values are the ones.
+    pub(super) async fn generate(&mut self, index: usize) -> Result<(), Stop> {
+        let slot = self.slot(index);
+        let values = match &slot.content {
+            SlotContent::KeyPair { size, encoding } => {
+                self.progress.doing("generating the key pair");
+                let key = self.context.keys.take(*size).await.map_err(|error| generation(&error))?;
+                self.context.metrics.key_pool_size(self.context.keys.ready(*size));
+                let passphrase = keys::passphrase().map_err(|error| generation(&error))?;
+                let (encoding, phrase) = (*encoding, passphrase.clone());
+                // Deriving a key from a passphrase is made to be slow.
+                let encoded = tokio::task::spawn_blocking(move || keys::encode(&key, encoding, &phrase)).await;
+                let encoded = encoded.map_err(|_| Stop::Again)?.map_err(|error| generation(&error))?;
+                Values::from([
+                    (key::PRIVATE.to_owned(), encoded.value.private_pem),
+                    (key::PUBLIC.to_owned(), SecretString::from(encoded.value.public_pem)),
+                    (key::PASSPHRASE.to_owned(), passphrase),
+                ])
+            }
+            SlotContent::Password { username, .. } => {
+                let password = keys::password().map_err(|error| generation(&error))?;
+                Values::from([
+                    (key::USERNAME.to_owned(), SecretString::from(username.as_str())),
+                    (key::PASSWORD.to_owned(), password),
+                ])
+            }
+            // The plan generates nothing that a platform shows.
+            SlotContent::Token => return Ok(()),
+        };
+        self.progress.doing("writing a Secret");
+        let image = self.image(index, None, values)?;
+        self.secrets[index] = None;
+        match self.write(index, &image, false).await {
+            Ok(stored) => {
+                self.secrets[index] = Some(stored);
+                Ok(())
+            }
+            Err(SecretError::AlreadyExists) => {
+                let stored = self.context.secrets.get(&image.namespace, &image.name).await?;
+                let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored);
+                self.secrets[index] = stored;
+                if is_whole(&state) { Ok(()) } else { Err(Stop::Again) }
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Brings a Secret to what the manifest says now, without a new value.
+    pub(super) async fn refresh(&mut self, index: usize) -> Result<(), Stop> {
+        let Some(stored) = &self.secrets[index] else { return Ok(()) };
+        self.progress.doing("bringing a Secret up to date");
+        let values = self.values(index);
+        let derived = values
+            .iter()
+            .any(|(key, value)| stored.values.get(key).map(ExposeSecret::expose_secret) != Some(value.expose_secret()));
+        let image = self.image(index, self.record.as_ref(), values)?;
+        let stored = self.write(index, &image, false).await?;
+        self.secrets[index] = Some(stored);
+        if derived {
+            self.note("SecretRestored", format!("put back what was missing in the Secret {}", image.name));
+        } else if !self.created {
+            self.note("SecretWritten", format!("brought the Secret {} up to date", image.name));
+        }
+        Ok(())
+    }
+
+    /// Proves by a dry-run, with values as long as the real ones, that a Secret can be written: a limit on size, a quota or
+    /// a policy is found out before a value is made.
+    pub(super) async fn prove_writable(&mut self, index: usize) -> Result<(), Stop> {
+        self.progress.doing("proving that the Secret can be written");
+        let slot = &self.desired.slots[index];
+        let keys = slot.content.keys().iter().map(|key| (*key).to_owned()).chain(slot.template.keys().cloned());
+        let values = keys.map(|key| (key, SecretString::from("-".repeat(1024)))).collect();
+        let image = self.image(index, None, values)?;
+        self.write(index, &image, true).await?;
+        Ok(())
+    }
+
+    /// Lays a next password beside the current one.
+    pub(super) async fn stage(&mut self, index: usize) -> Result<(), Stop> {
+        self.progress.doing("writing a Secret");
+        let SlotContent::Password { username, .. } = &self.desired.slots[index].content else { return Ok(()) };
+        let next = keys::password().map_err(|error| generation(&error))?;
+        let mut values = self.values(index);
+        values.insert(key::USERNAME.to_owned(), SecretString::from(username.as_str()));
+        values.insert(key::NEXT_PASSWORD.to_owned(), next);
+        // What templates make of the password follows with the password itself.
+        let mut image = self.image(index, None, values)?;
+        if let Some(stored) = &self.secrets[index] {
+            image.keep_applied(stored);
+        }
+        self.secrets[index] = Some(self.write(index, &image, false).await?);
+        Ok(())
+    }
+
+    /// Gives the platform the next password.
+    pub(super) async fn push(&mut self, id: &str, index: usize) -> Result<(), Stop> {
+        self.progress.doing("setting the password on the platform");
+        let next = self.secrets[index].as_ref().and_then(|stored| stored.values.get(key::NEXT_PASSWORD)).cloned();
+        let (Some(next), Some(scope)) = (next, K::in_organization(&self.desired)) else {
+            return Err(Stop::Again);
+        };
+        Ok(self.api()?.set_password(&scope, id, next).await?)
+    }
+
+    /// Makes the next password the current one.
+    pub(super) async fn promote(&mut self, index: usize) -> Result<(), Stop> {
+        self.progress.doing("writing a Secret");
+        let next = self.secrets[index].as_ref().and_then(|stored| stored.values.get(key::NEXT_PASSWORD)).cloned();
+        let Some(next) = next else { return Err(Stop::Again) };
+        let mut values = self.values(index);
+        values.insert(key::PASSWORD.to_owned(), next);
+        let mut image = self.image(index, self.record.as_ref(), values)?;
+        image.dropped = &[key::NEXT_PASSWORD];
+        self.answer_request(&mut image);
+        self.secrets[index] = Some(self.write(index, &image, false).await?);
+        self.note("Rotated", format!("set a new password for the {} {}", K::KIND, self.desired.name));
+        Ok(())
+    }
+
+    fn answer_request(&self, image: &mut SecretImage) {
+        if let Some(request) = &self.desired.rotate_request {
+            image.annotations.insert(SECRET_ROTATED_FOR.to_owned(), request.clone());
+        }
+    }
+
+    /// Stores a value that is shown once. The platform has made it: giving up comes last.
+    pub(super) async fn keep(
+        &mut self,
+        api: &dyn AdminApi,
+        value: SecretString,
+        record: &RecordOf<K>,
+    ) -> Result<(), Stop> {
+        self.progress.doing("storing what the platform showed");
+        let slots = &self.desired.slots;
+        let Some(index) = slots.iter().position(|slot| slot.content == SlotContent::Token) else { return Ok(()) };
+        let values = Values::from([(key::TOKEN.to_owned(), value)]);
+        // A template that fails only with the real value must not cost it: the next pass says what is wrong with it.
+        let image = self.image(index, Some(record), values.clone());
+        let mut image = image.or_else(|_| self.image(index, None, values))?;
+        image.annotations.insert(crate::api::annotation::SECRET_EXTERNAL_ID.to_owned(), record.id().to_owned());
+        let own = K::secret_annotations(record).into_iter().chain(self.minted());
+        image.annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        self.answer_request(&mut image);
+        let mut pause = Duration::from_millis(100);
+        for _ in 1..STORE_TRIES {
+            match self.write(index, &image, false).await {
+                Ok(stored) => {
+                    self.secrets[index] = Some(stored);
+                    return Ok(());
+                }
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn std::error::Error, "Secret not written: trying again");
+                }
+            }
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            if self.is_stored(index, &image).await? {
+                return Ok(());
+            }
+        }
+        match self.write(index, &image, false).await {
+            Ok(stored) => {
+                self.secrets[index] = Some(stored);
+                Ok(())
+            }
+            // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
+            Err(error @ (SecretError::TimedOut | SecretError::Unavailable(_))) => Err(error.into()),
+            Err(error) => {
+                self.give_up(api, record.id()).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Whether the value is there by now: by an answer that was lost.
+    async fn is_stored(&mut self, index: usize, image: &SecretImage) -> Result<bool, Stop> {
+        let Ok(stored) = self.context.secrets.get(&image.namespace, &image.name).await else {
+            return Ok(false);
+        };
+        let slot = self.slot(index);
+        let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored);
+        if state == SlotState::Foreign {
+            return Err(Stop::Again);
+        }
+        let there = stored.as_ref().is_some_and(|stored| !image.differs(stored));
+        self.secrets[index] = stored;
+        Ok(there)
+    }
+
+    fn minted(&self) -> Vec<(&'static str, String)> {
+        let attempt = self.minted.attempt.map(|attempt| (SECRET_ATTEMPT, attempt.to_string()));
+        let previous = self.minted.previous.clone().map(|previous| (SECRET_PREVIOUS_ID, previous));
+        attempt.into_iter().chain(previous).collect()
+    }
+
+    /// Takes back what was minted and could not be stored. Where that fails too, the next plan finds it by its mark.
+    async fn give_up(&self, api: &dyn AdminApi, id: &str) {
+        if let Err(error) = K::backend(api).delete(&self.desired.place.scope, id).await {
+            tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
+        }
+    }
+}
+
+fn generation(error: &keys::KeyError) -> Stop {
+    tracing::error!(error = error as &dyn std::error::Error, "could not generate");
+    Stop::outage(Reason::Progressing, "generating the credential failed and is tried again")
+}
