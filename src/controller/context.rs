@@ -12,6 +12,7 @@ use super::backoff::Backoff;
 use super::cache::Cache;
 use super::connection::Connect;
 use super::in_flight::InFlight;
+use super::namespaces::Namespaces;
 use super::recent::Recent;
 use crate::api::{Organization, Platform, Token, User};
 use crate::clock::Clock;
@@ -49,6 +50,8 @@ pub struct Context {
     pub users: Kind<User>,
     /// Cached Tokens.
     pub tokens: Kind<Token>,
+    /// Labels of Namespaces.
+    pub namespaces: Namespaces,
     /// Secrets.
     pub secrets: SecretStore,
     /// Connections to platforms.
@@ -130,6 +133,7 @@ impl Context {
     /// A context over these caches.
     pub fn new(
         parts: Parts,
+        namespaces: Namespaces,
         platforms: Cache<Platform>,
         organizations: Cache<Organization>,
         users: Cache<User>,
@@ -142,6 +146,7 @@ impl Context {
             organizations: Kind::new(organizations),
             users: Kind::new(users),
             tokens: Kind::new(tokens),
+            namespaces,
             secrets: SecretStore::new(client.clone()),
             recorder: Recorder::new(client.clone(), reporter),
             in_flight: InFlight::default(),

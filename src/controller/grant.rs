@@ -2,15 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::api::core::v1::Namespace;
-use kube::Api;
 use kube::core::{Selector, SelectorExt as _};
 
 use super::context::Context;
 use super::stop::Stop;
 use crate::api::{NamespacesFrom, Permission, Platform};
 use crate::domain::condition::Reason;
-use crate::kubernetes::secret::DEADLINE;
 
 /// What a namespace may do on a Platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,27 +30,12 @@ pub async fn grant(context: &Context, platform: &Platform, namespace: &str) -> R
         NamespacesFrom::Same => false,
         NamespacesFrom::All => true,
         NamespacesFrom::Selector => match &grants.selector {
-            Some(selector) => matches(selector, &labels(context, namespace).await?)?,
+            Some(selector) => matches(selector, &context.namespaces.labels(&context.client, namespace).await?)?,
             None => false,
         },
     };
     let may = |permission| allowed && grants.permissions.contains(&permission);
     Ok(Grant { allowed, adopt: may(Permission::Adopt), delete: may(Permission::Delete) })
-}
-
-async fn labels(context: &Context, namespace: &str) -> Result<BTreeMap<String, String>, Stop> {
-    let namespaces: Api<Namespace> = Api::all(context.client.clone());
-    match tokio::time::timeout(DEADLINE, namespaces.get_metadata(namespace)).await {
-        Ok(Ok(found)) => return Ok(found.metadata.labels.unwrap_or_default()),
-        Ok(Err(error)) => {
-            tracing::warn!(error = &error as &dyn std::error::Error, namespace, "Namespace not readable");
-        }
-        Err(_) => tracing::warn!(namespace, "the API server did not answer in time"),
-    }
-    Err(Stop::outage(
-        Reason::NamespaceNotAllowed,
-        format!("the labels of the namespace {namespace} cannot be read, so the Platform's selector cannot be applied"),
-    ))
 }
 
 fn matches(

@@ -112,10 +112,10 @@ fn facts<K: Managed>(
         .iter()
         .map(|record| {
             let ownership = desired.mark.judge(record.owner());
-            let (change, drift) = K::change(desired, record, ownership);
+            let (change, differing) = K::change(desired, record, ownership);
             let rival = object.rival(context, desired, record.id());
             let stale = stale_slots(&**object, desired, record, stale);
-            Candidate { id: record.id().to_owned(), ownership, change, drift, rival, stale }
+            Candidate { id: record.id().to_owned(), ownership, change, drift: differing, rival, stale }
         })
         .collect();
     let slots = desired

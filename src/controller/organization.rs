@@ -15,10 +15,8 @@ use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::TAKE_OVER_FROM;
-use crate::api::{
-    KeyPair, KeyPairStatus, ObjectStatus as _, Organization, OrganizationAdmin, OrganizationStatus, PlatformType,
-};
-use crate::domain::capability::{Capability, Support};
+use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus};
+use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{
     self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord,
@@ -26,7 +24,6 @@ use crate::domain::entity::{
 use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::key::KeySize;
 use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::policy::DeletionPolicy;
 use crate::keys;
 use crate::kubernetes::secret::{StoredSecret, Values};
 use crate::platform::{AdminApi, Backend};
@@ -243,7 +240,7 @@ impl Managed for Organization {
                 && other.is_on(context, &desired.place)
         };
         let rivals = context.organizations.all(has_it);
-        rivals.first().map(|rival| self.names(rival))
+        rivals.first().map(|rival| self.named(rival))
     }
 
     fn dependents(&self, context: &Context) -> usize {
@@ -316,11 +313,6 @@ impl Organization {
         self.spec.external_name.clone().unwrap_or_else(|| self.name_any())
     }
 
-    /// Whose name a refusal may say: one of this namespace only.
-    fn names(&self, rival: &Organization) -> Rival {
-        if rival.namespace() == self.namespace() { Rival::Named(rival.name_any()) } else { Rival::Elsewhere }
-    }
-
     fn slots(&self, status: &OrganizationStatus, pushes_key_pair: bool) -> Vec<SlotSpec> {
         let mut slots = Vec::new();
         if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
@@ -350,124 +342,5 @@ impl Organization {
             slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, recorded, Late::Never));
         }
         slots
-    }
-
-    /// What cannot be seen in one object alone, or only with the platform in hand.
-    fn check(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
-        let spec = &self.spec;
-        let is = |type_| place.platform.type_ == type_;
-        if spec.rockit.is_some() && !is(PlatformType::Rockit) {
-            return Err(Stop::held(
-                Reason::InvalidSpec,
-                "rockit: the Platform is no ROCKIT Edge: leave this section out",
-            ));
-        }
-        if spec.tyk.is_some() && !is(PlatformType::Tyk) {
-            return Err(Stop::held(
-                Reason::InvalidSpec,
-                "tyk: the Platform is no Tyk Dashboard: leave this section out",
-            ));
-        }
-        if let Some(api) = &place.api {
-            let capabilities = api.capabilities();
-            let asked = [
-                (spec.display_name.is_some(), "displayName", Capability::DisplayName),
-                (spec.admin.is_some(), "admin", Capability::OrganizationAdmin),
-                (
-                    spec.deletion_policy == DeletionPolicy::Delete,
-                    "deletionPolicy: Delete",
-                    Capability::OrganizationDelete,
-                ),
-            ];
-            for (asked, field, capability) in asked {
-                if asked && capabilities.of(capability) == Support::Unsupported {
-                    let message = format!("{field}: this platform cannot ({}): leave it out", capability.name());
-                    return Err(Stop::held(Reason::Unsupported, message));
-                }
-            }
-            api.check_name(Kind::Organization, name)
-                .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("externalName: {rule}")))?;
-        }
-        for (asked, allowed, permission, field) in [
-            (
-                spec.adoption_policy == crate::domain::policy::AdoptionPolicy::IfExists,
-                place.may_adopt,
-                "Adopt",
-                "adoptionPolicy: IfExists",
-            ),
-            (spec.deletion_policy == DeletionPolicy::Delete, place.may_delete, "Delete", "deletionPolicy: Delete"),
-        ] {
-            if asked && !allowed {
-                let message = format!(
-                    "{field}: the Platform's owner has not granted that to this namespace (allowedNamespaces.permissions: [{permission}])"
-                );
-                return Err(Stop::held(Reason::NotPermitted, message));
-            }
-        }
-        self.check_unique(context, place, name)
-    }
-
-    /// Two resources for one organisation: who has it keeps it, else the oldest gets it. One that is stuck before it
-    /// made anything, for want of a grant say, takes no name from others. Another namespace's name is nobody's business.
-    fn check_unique(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
-        let rank = |organization: &Organization| {
-            (organization.creation_timestamp().map(|time| time.0), organization.namespace(), organization.name_any())
-        };
-        let own = rank(self);
-        let i_have_it = self.has_it();
-        let (own_name, own_id) = (self.name_on_platform(), self.id_on_platform());
-        let rivals = context.organizations.all(|other| {
-            let stuck = other.status.as_ref().is_some_and(|status| status.condition("Stalled").is_some());
-            let has_it = other.has_it();
-            let first = if has_it == i_have_it { rank(other) < own && (has_it || !stuck) } else { has_it };
-            let same_name = own_name.is_some() && other.name_on_platform() == own_name;
-            let same_id = own_id.is_some() && other.id_on_platform() == own_id;
-            first && other.uid() != self.uid() && (same_name || same_id) && other.is_on(context, place)
-        });
-        match rivals.first().map(|rival| self.names(rival)) {
-            None => Ok(()),
-            Some(Rival::Named(rival)) => Err(Stop::held(
-                Reason::NameConflict,
-                format!("the Organization {rival} stands for {name} already: choose another externalName"),
-            )),
-            Some(Rival::Elsewhere) => Err(Stop::held(
-                Reason::NameConflict,
-                format!("an Organization of another namespace stands for {name} already: choose another externalName"),
-            )),
-        }
-    }
-
-    fn has_it(&self) -> bool {
-        self.status.as_ref().is_some_and(|status| status.external_id.is_some())
-    }
-
-    /// Its name on the platform, unless that is the one of an object that only its id tells.
-    fn name_on_platform(&self) -> Option<String> {
-        let recorded = self.status.as_ref().and_then(|status| status.external_name.clone());
-        let named = self.spec.external_id.is_none() || self.spec.external_name.is_some();
-        recorded.or_else(|| named.then(|| self.external_name()))
-    }
-
-    fn id_on_platform(&self) -> Option<&str> {
-        let recorded = self.status.as_ref().and_then(|status| status.external_id.as_deref());
-        recorded.or(self.spec.external_id.as_deref())
-    }
-
-    /// Whether it is on the same platform, by whichever Platform resource.
-    fn is_on(&self, context: &Context, place: &Place<entity::Organization>) -> bool {
-        if let Some(recorded) = self.status.as_ref().and_then(|status| status.platform.as_ref()) {
-            return recorded.type_ == place.platform.type_ && recorded.url == place.platform.url;
-        }
-        let Some((namespace, name)) = self.platform_reference(context) else {
-            return false;
-        };
-        if namespace == place.platform.namespace && name == place.platform.name {
-            return true;
-        }
-        let platform = context.platforms.get(&namespace, &name);
-        let status = platform.as_ref().and_then(|platform| platform.status.as_ref());
-        status.is_some_and(|status| {
-            status.type_ == Some(place.platform.type_) && status.url.as_ref() == Some(&place.platform.url)
-        })
     }
 }

@@ -234,7 +234,8 @@ mod tests {
         let mut slot = slot(SlotContent::Password { username: "ada".to_owned(), settable: true });
         let good = [("username", "ada"), ("password", "p")];
         slot.recorded.digest = Some(slot.digest(&values(&good)));
-        let cases: [(&str, &[(&str, &str)], Content); 7] = [
+        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Content);
+        let cases: [Case<'_>; 7] = [
             ("as written", &good, Content::Whole),
             ("with more than ours", &[("username", "ada"), ("password", "p"), ("x", "y")], Content::Whole),
             ("without the name", &[("password", "p")], Content::Mendable),

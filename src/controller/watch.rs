@@ -21,6 +21,7 @@ use super::cache::Cache;
 use super::connection::label;
 use super::context::{Context, Parts};
 use super::managed::Reconciled;
+use super::namespaces::{self, Namespaces};
 use super::reconcile::reconcile;
 use crate::api::{ObjectStatus, Organization, Platform, PlatformRecord, Token, User};
 use crate::domain::condition;
@@ -61,23 +62,52 @@ struct Queues {
     tokens: Queue<Token>,
 }
 
+impl Queues {
+    /// A namespace's labels changed, and with them perhaps what it may do.
+    fn push_all_of(&self, context: &Context, namespace: &str) {
+        let is_in = |found: Option<String>| found.as_deref() == Some(namespace);
+        for organization in context.organizations.cache.all(|object| is_in(object.namespace())) {
+            self.organizations.push(&organization);
+        }
+        for user in context.users.cache.all(|object| is_in(object.namespace())) {
+            self.users.push(&user);
+        }
+        for token in context.tokens.cache.all(|object| is_in(object.namespace())) {
+            self.tokens.push(&token);
+        }
+    }
+}
+
 /// Runs the controllers until `stop`, then until no call is in flight.
 ///
-/// `namespaces` are the watched ones; none means all.
-pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken, on_ready: impl FnOnce() + Send) {
+/// `watched` are the namespaces to watch; none means all.
+pub async fn run(parts: Parts, watched: &[String], stop: CancellationToken, on_ready: impl FnOnce() + Send) {
     let client = parts.client.clone();
-    let (platform_sources, platforms, platform_cache) = sources::<Platform>(&client, namespaces);
-    let (organization_sources, organizations, organization_cache) = sources::<Organization>(&client, namespaces);
-    let (user_sources, users, user_cache) = sources::<User>(&client, namespaces);
-    let (token_sources, tokens, token_cache) = sources::<Token>(&client, namespaces);
-    let context = Arc::new(Context::new(parts, platform_cache, organization_cache, user_cache, token_cache));
+    let (platform_sources, platforms, platform_cache) = sources::<Platform>(&client, watched);
+    let (organization_sources, organizations, organization_cache) = sources::<Organization>(&client, watched);
+    let (user_sources, users, user_cache) = sources::<User>(&client, watched);
+    let (token_sources, tokens, token_cache) = sources::<Token>(&client, watched);
+    let (labels, labels_writer) = if watched.is_empty() {
+        let (labels, writer) = Namespaces::watched();
+        (labels, Some(writer))
+    } else {
+        (Namespaces::default(), None)
+    };
+    let context = Context::new(parts, labels, platform_cache, organization_cache, user_cache, token_cache);
+    let context = Arc::new(context);
     let queues = Arc::new(Queues { platforms, organizations, users, tokens });
 
-    let work = futures::future::join4(
+    let relabelled = async {
+        if let Some(writer) = labels_writer {
+            namespaces::watch(&context, writer, |name| queues.push_all_of(&context, name)).await;
+        }
+    };
+    let work = futures::future::join5(
         kind(platform_sources, &context, &queues),
         kind(organization_sources, &context, &queues),
         kind(user_sources, &context, &queues),
         kind(token_sources, &context, &queues),
+        relabelled,
     );
     let ready = async {
         if context.caches_filled().await {
@@ -92,11 +122,11 @@ pub async fn run(parts: Parts, namespaces: &[String], stop: CancellationToken, o
     context.in_flight.drained().await;
 }
 
-fn sources<K: Reconciled>(client: &Client, namespaces: &[String]) -> (Vec<Source<K>>, Queue<K>, Cache<K>) {
-    let scopes: Vec<(String, Api<K>)> = if namespaces.is_empty() {
+fn sources<K: Reconciled>(client: &Client, watched: &[String]) -> (Vec<Source<K>>, Queue<K>, Cache<K>) {
+    let scopes: Vec<(String, Api<K>)> = if watched.is_empty() {
         vec![(String::new(), Api::all(client.clone()))]
     } else {
-        namespaces.iter().map(|namespace| (namespace.clone(), Api::namespaced(client.clone(), namespace))).collect()
+        watched.iter().map(|namespace| (namespace.clone(), Api::namespaced(client.clone(), namespace))).collect()
     };
     let (mut sources, mut senders, mut stores) = (Vec::new(), Vec::new(), Vec::new());
     for (namespace, api) in scopes {

@@ -166,7 +166,7 @@ mod tests {
 
     #[test]
     fn the_overlap_is_a_tenth_and_at_most_a_day() {
-        let of = |every, lifetime, overlap| Rotation { every, lifetime, overlap }.overlap();
+        let of = |every, lifetime, overlap| Rotation { lifetime, every, overlap }.overlap();
         assert_eq!(of(Some(hours(20)), None, None), hours(2));
         assert_eq!(of(Some(hours(2400)), None, None), hours(24));
         assert_eq!(of(None, Some(hours(10)), None), hours(1));
