@@ -61,6 +61,7 @@ pub fn image<K: Managed>(
             keys: Vec::new(),
         },
         dropped: &[],
+        outdated: &[],
     };
     if let Some(record) = record {
         image.annotations.insert(annotation::SECRET_EXTERNAL_ID.to_owned(), record.id().to_owned());

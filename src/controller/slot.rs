@@ -210,6 +210,8 @@ impl SlotSpec {
 mod tests {
     use super::*;
 
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Content);
+
     fn values(pairs: &[(&str, &str)]) -> Values {
         pairs.iter().map(|(key, value)| ((*key).to_owned(), SecretString::from(*value))).collect()
     }
@@ -234,7 +236,6 @@ mod tests {
         let mut slot = slot(SlotContent::Password { username: "ada".to_owned(), settable: true });
         let good = [("username", "ada"), ("password", "p")];
         slot.recorded.digest = Some(slot.digest(&values(&good)));
-        type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], Content);
         let cases: [Case<'_>; 7] = [
             ("as written", &good, Content::Whole),
             ("with more than ours", &[("username", "ada"), ("password", "p"), ("x", "y")], Content::Whole),

@@ -10,7 +10,9 @@ use super::managed::Managed;
 use super::observe::{is_whole, judge};
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
-use crate::api::annotation::{SECRET_ATTEMPT, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR};
+use crate::api::annotation::{
+    SECRET_ATTEMPT, SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR,
+};
 use crate::domain::condition::Reason;
 use crate::domain::entity::{Entity, Record};
 use crate::domain::plan::SlotState;
@@ -197,9 +199,10 @@ impl<K: Managed> Act<K> {
         // A template that fails only with the real value must not cost it: the next pass says what is wrong with it.
         let image = self.image(index, Some(record), values.clone());
         let mut image = image.or_else(|_| self.image(index, None, values))?;
-        image.annotations.insert(crate::api::annotation::SECRET_EXTERNAL_ID.to_owned(), record.id().to_owned());
+        image.annotations.insert(SECRET_EXTERNAL_ID.to_owned(), record.id().to_owned());
         let own = K::secret_annotations(record).into_iter().chain(self.minted());
         image.annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
+        image.outdated = &[SECRET_PREVIOUS_ID, SECRET_EXPIRES_AT];
         self.answer_request(&mut image);
         let mut pause = Duration::from_millis(100);
         for _ in 1..STORE_TRIES {

@@ -30,6 +30,8 @@ pub struct SecretImage {
     pub applied: Applied,
     /// Keys of ours that are to go.
     pub dropped: &'static [&'static str],
+    /// Annotations of ours that are to go, where they are not among `annotations`: they spoke of an earlier value.
+    pub outdated: &'static [&'static str],
 }
 
 /// Names of what a manifest adds to a Secret. They are kept on the Secret itself: what else is on it is somebody else's,
@@ -123,6 +125,7 @@ mod tests {
             values: Values::from([("token".to_owned(), SecretString::from("v"))]),
             applied,
             dropped: &[],
+            outdated: &[],
         }
     }
 

@@ -183,6 +183,9 @@ impl SecretStore {
         if image.applied == Applied::default() && read.annotations.contains_key(SECRET_APPLIED) {
             body["metadata"]["annotations"][SECRET_APPLIED] = Value::Null;
         }
+        for name in image.outdated.iter().filter(|name| !image.annotations.contains_key(**name)) {
+            body["metadata"]["annotations"][name] = Value::Null;
+        }
         for key in image.dropped {
             body["data"][key] = Value::Null;
         }
@@ -331,7 +334,8 @@ fn parse(name: &str, text: &str) -> Result<StoredSecret, SecretError> {
     }
     let controller = raw.metadata.owner_references.iter().flatten().find(|owner| owner.controller == Some(true));
     Ok(StoredSecret {
-        resource_version: raw.metadata.resource_version.ok_or_else(malformed)?,
+        // The answer to a dry-run of a creation has none, and nothing is changed by it.
+        resource_version: raw.metadata.resource_version.unwrap_or_default(),
         controller_uid: controller.map(|owner| owner.uid.clone()),
         labels: raw.metadata.labels.unwrap_or_default(),
         annotations: raw.metadata.annotations.unwrap_or_default(),

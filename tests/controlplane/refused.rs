@@ -94,7 +94,7 @@ async fn what_is_not_there_yet_is_waited_for_by_watch() {
     assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
 }
 
-/// Platforms that this version does not speak to, and what it does not do yet.
+/// Platforms that this version does not speak to.
 #[tokio::test]
 async fn what_this_version_cannot_do_it_says() {
     let (operator, cluster) = ready(&["--resync=1s"]).await;
@@ -106,9 +106,7 @@ async fn what_this_version_cannot_do_it_says() {
 ---
 {kind: Platform, metadata: {name: rockit}, spec: {rockit: {url: 'https://rockit.example', adminTokenSecretRef: {name: t, key: k}}}}
 ---
-{kind: Organization, metadata: {name: good}, spec: {platformRef: {name: embedded}}}
----
-{kind: User, metadata: {name: robot}, spec: {organizationRef: {name: good}, type: Machine}}",
+{kind: Organization, metadata: {name: good}, spec: {platformRef: {name: embedded}}}",
         )
         .await;
     let mut quiet = Vec::new();
@@ -131,23 +129,10 @@ async fn what_this_version_cannot_do_it_says() {
         .await;
         quiet.extend([format!("platforms/{platform}"), format!("organizations/on-{platform}")]);
     }
-    operator.wait_ready(&cluster, "User", "robot").await;
+    operator.wait_ready(&cluster, "Organization", "good").await;
     cluster
-        .apply(
-            "{kind: Token, metadata: {name: short}, spec: {userRef: {name: robot}, lifetime: 1h}}
----
-{kind: Token, metadata: {name: rotated}, spec: {userRef: {name: robot}, rotation: {every: 1h}}}
----
-{kind: Token, metadata: {name: templated}, spec: {userRef: {name: robot}, secret: {template: {env: 'T={{ token }}'}}}}
----
-{kind: Organization, metadata: {name: misplaced}, spec: {platformRef: {name: embedded}, tyk: {}}}",
-        )
+        .apply("{kind: Organization, metadata: {name: misplaced}, spec: {platformRef: {name: embedded}, tyk: {}}}")
         .await;
-    for (name, word) in [("short", "lifetime"), ("rotated", "rotation"), ("templated", "template")] {
-        says(&operator, &cluster, ("Token", name), "Unsupported", "Stalled", &[word, "leave it out"]).await;
-        assert!(cluster.secret(&format!("{name}-token")).await.is_none());
-        quiet.push(format!("tokens/{name}"));
-    }
     says(
         &operator,
         &cluster,
