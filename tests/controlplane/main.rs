@@ -15,6 +15,7 @@ mod process;
 mod quickstart;
 mod refused;
 mod requests;
+mod rotation;
 mod schema;
 mod support;
 mod writes;

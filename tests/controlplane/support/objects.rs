@@ -166,6 +166,17 @@ impl Cluster {
         all
     }
 
+    /// How often it was told of an object why: one event counts all that are alike.
+    pub(crate) async fn event_count(&self, reason: &str, kind: &str, name: &str) -> usize {
+        let events = self.typed::<Event>().list(&ListParams::default()).await.unwrap();
+        let told = events.into_iter().filter(|event| {
+            let about = event.regarding.as_ref();
+            event.reason.as_deref() == Some(reason)
+                && about.is_some_and(|about| (about.kind.as_deref(), about.name.as_deref()) == (Some(kind), Some(name)))
+        });
+        told.map(|event| event.series.map_or(1, |series| usize::try_from(series.count).unwrap())).sum()
+    }
+
     /// What is there of ours and of Secrets: `Kind/name`.
     pub(crate) async fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
