@@ -5,10 +5,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod adopted;
 mod conflicts;
 mod deletion;
 mod kept;
 mod minted;
+mod moved;
 mod orders;
 mod outage;
 mod process;
