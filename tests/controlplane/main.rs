@@ -20,6 +20,7 @@ mod refused;
 mod requests;
 mod rotation;
 mod schema;
+mod secrets;
 mod support;
 mod writes;
 
