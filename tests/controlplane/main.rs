@@ -5,17 +5,22 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod adopted;
+mod brake;
 mod conflicts;
 mod deletion;
 mod kept;
 mod minted;
+mod moved;
 mod orders;
 mod outage;
 mod process;
 mod quickstart;
 mod refused;
 mod requests;
+mod rotation;
 mod schema;
+mod secrets;
 mod support;
 mod writes;
 

@@ -2,8 +2,10 @@
 
 mod audit;
 mod directory;
+mod inside;
 mod objects;
 mod operator;
+mod refusal;
 
 use std::fmt::Display;
 use std::path::Path;
@@ -16,8 +18,10 @@ use kube::{Client, Config};
 
 pub(crate) use audit::Writes;
 pub(crate) use directory::Contents;
-pub(crate) use objects::{Cluster, condition, quickstart};
-pub(crate) use operator::Operator;
+pub(crate) use inside::{Inside, Options};
+pub(crate) use objects::{Cluster, condition, is_ready, quickstart};
+pub(crate) use operator::{Operator, Process};
+pub(crate) use refusal::Refusal;
 
 /// How long anything may take that an operator at work does. It takes seconds; the rest is for a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -26,12 +30,21 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) fn plane() -> &'static ControlPlane {
     static DEFINED: OnceLock<()> = OnceLock::new();
     let plane = ControlPlane::shared().unwrap_or_else(|error| panic!("{error}"));
-    DEFINED.get_or_init(|| {
-        let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
-        plane.run(["apply".as_ref(), "--server-side".as_ref(), "-f".as_ref(), crds.as_os_str()]).unwrap();
-        plane.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
-    });
+    DEFINED.get_or_init(|| define(plane));
     plane
+}
+
+/// Another plane, with the same definitions: another cluster. It goes when it is dropped.
+pub(crate) fn another_plane() -> ControlPlane {
+    let plane = ControlPlane::start().unwrap_or_else(|error| panic!("{error}"));
+    define(&plane);
+    plane
+}
+
+fn define(plane: &ControlPlane) {
+    let crds = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
+    plane.run(["apply".as_ref(), "--server-side".as_ref(), "-f".as_ref(), crds.as_os_str()]).unwrap();
+    plane.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"]).unwrap();
 }
 
 /// Makes a namespace. It goes when the plane goes: deleting it would cost more than leaving it.
@@ -39,11 +52,16 @@ pub(crate) fn namespace(prefix: &str) -> String {
     plane().namespace(prefix).unwrap()
 }
 
-/// A client with all rights. It belongs to the runtime of the test that asks.
-pub(crate) async fn client() -> Client {
-    let kubeconfig = Kubeconfig::read_from(plane().kubeconfig()).unwrap();
+/// A client with all rights on a plane. It belongs to the runtime of the test that asks.
+pub(crate) async fn client_of(plane: &ControlPlane) -> Client {
+    let kubeconfig = Kubeconfig::read_from(plane.kubeconfig()).unwrap();
     let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
     Client::try_from(config).unwrap()
+}
+
+/// The same on the plane of this run.
+pub(crate) async fn client() -> Client {
+    client_of(plane()).await
 }
 
 /// Runs `look` until it succeeds; what it says when it does not is printed if that takes too long.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use control_plane::AuditEvent;
 
-use super::{Operator, plane};
+use super::operator::Process;
 
 /// The operator's writes in a namespace. Refused ones count: they cost the API server as much.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl Writes {
     }
 }
 
-impl Operator {
+impl Process<'_> {
     /// What it wrote in that namespace until now.
     pub(crate) fn writes(&self, namespace: &str) -> Writes {
         self.writes_since(namespace, 0)
@@ -76,6 +76,6 @@ impl Operator {
         let wanted = |event: &AuditEvent| {
             event.user == user && event.namespace == namespace && (event.is_write() || event.dry_run)
         };
-        plane().audit_events(wanted).unwrap()
+        self.plane().audit_events(wanted).unwrap()
     }
 }

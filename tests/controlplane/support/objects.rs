@@ -5,6 +5,7 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use control_plane::ControlPlane;
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::api::events::v1::Event;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
@@ -27,6 +28,11 @@ impl Cluster {
     /// That namespace.
     pub(crate) async fn of(namespace: &str) -> Self {
         Self { client: super::client().await, namespace: namespace.to_owned() }
+    }
+
+    /// A namespace of another plane.
+    pub(crate) async fn on(plane: &ControlPlane, namespace: &str) -> Self {
+        Self { client: super::client_of(plane).await, namespace: namespace.to_owned() }
     }
 
     /// Another namespace by the same client.
@@ -91,10 +97,32 @@ impl Cluster {
         found.map(|object| serde_json::to_value(object).unwrap())
     }
 
+    /// Waits until `done` finds what it looks for in an object, and returns that object.
+    pub(crate) async fn until(
+        &self,
+        kind: &str,
+        name: &str,
+        what: &str,
+        done: impl Fn(&Value) -> bool,
+    ) -> Result<Value, String> {
+        let what = format!("{kind} {name} {what}");
+        let found = super::eventually(what, super::PATIENCE, async || match self.get(kind, name).await {
+            Some(object) if done(&object) => Ok(object),
+            Some(object) => Err(format!("{:#}", object["status"])),
+            None => Err("there is none".to_owned()),
+        });
+        found.await
+    }
+
     /// All objects of a kind.
     pub(crate) async fn list(&self, kind: &str) -> Vec<Value> {
         let found = self.api(kind).list(&ListParams::default()).await.unwrap();
         found.items.into_iter().map(|object| serde_json::to_value(object).unwrap()).collect()
+    }
+
+    /// Sets an annotation, or with `null` takes it off.
+    pub(crate) async fn annotate(&self, kind: &str, name: &str, annotation: &str, value: Value) {
+        self.patch(kind, name, json!({ "metadata": { "annotations": { annotation: value } } })).await;
     }
 
     /// Begins to delete an object. It need not be there.
@@ -138,6 +166,17 @@ impl Cluster {
         all
     }
 
+    /// How often it was told of an object why: one event counts all that are alike.
+    pub(crate) async fn event_count(&self, reason: &str, kind: &str, name: &str) -> usize {
+        let events = self.typed::<Event>().list(&ListParams::default()).await.unwrap();
+        let told = events.into_iter().filter(|event| {
+            let about = event.regarding.as_ref();
+            event.reason.as_deref() == Some(reason)
+                && about.is_some_and(|about| (about.kind.as_deref(), about.name.as_deref()) == (Some(kind), Some(name)))
+        });
+        told.map(|event| event.series.map_or(1, |series| usize::try_from(series.count).unwrap())).sum()
+    }
+
     /// What is there of ours and of Secrets: `Kind/name`.
     pub(crate) async fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
@@ -153,6 +192,20 @@ impl Cluster {
 pub(crate) fn condition<'a>(object: &'a Value, type_: &str) -> &'a Value {
     let conditions = object["status"]["conditions"].as_array().map(Vec::as_slice).unwrap_or_default();
     conditions.iter().find(|condition| condition["type"] == type_).unwrap_or(&Value::Null)
+}
+
+/// Ready for its manifest as it is now.
+pub(crate) fn is_ready(object: &Value) -> bool {
+    let ready = condition(object, "Ready");
+    ready["status"] == "True"
+        && ready["observedGeneration"] == object["metadata"]["generation"]
+        && object["status"]["observedGeneration"] == object["metadata"]["generation"]
+}
+
+/// Not Ready for that reason, for its manifest as it is now.
+pub(crate) fn says(object: &Value, reason: &str) -> bool {
+    let ready = condition(object, "Ready");
+    ready["reason"] == reason && ready["observedGeneration"] == object["metadata"]["generation"]
 }
 
 /// The documents of a YAML text.

@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use control_plane::ControlPlane;
 use kube::api::ListParams;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::objects::KINDS;
-use super::{Cluster, PATIENCE, condition, eventually, namespace, plane};
+use super::objects::{KINDS, is_ready, says};
+use super::{Cluster, PATIENCE, condition, eventually, plane};
 
 /// The account's name in the operator's namespace.
 const ACCOUNT: &str = "org-operator";
@@ -20,8 +21,12 @@ const TAIL: usize = 40;
 /// How long it may take to stop: a cluster gives it 30 seconds.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// An operator on the plane of this run.
+pub(crate) type Operator = Process<'static>;
+
 /// An operator with a namespace, a service account, a data directory and a port of its own. Dropping it kills it.
-pub(crate) struct Operator {
+pub(crate) struct Process<'p> {
+    plane: &'p ControlPlane,
     home: String,
     kubeconfig: PathBuf,
     arguments: Vec<String>,
@@ -40,9 +45,17 @@ impl Operator {
 
     /// The same, not started.
     pub(crate) fn prepare(namespaces: &[&str], extra: &[&str]) -> Self {
+        Self::on(plane(), namespaces, extra)
+    }
+}
+
+impl<'p> Process<'p> {
+    /// An operator of that plane for those namespaces, not started. Without any it watches all, and then it must be the
+    /// only one there.
+    pub(crate) fn on(plane: &'p ControlPlane, namespaces: &[&str], extra: &[&str]) -> Self {
         let rules = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts/org-operator/files/rules.yaml");
-        let home = namespace("operator");
-        let kubeconfig = plane().service_account_kubeconfig(&home, ACCOUNT, &rules).unwrap();
+        let home = plane.namespace("operator").unwrap();
+        let kubeconfig = plane.service_account_kubeconfig(&home, ACCOUNT, &rules).unwrap();
         let mut arguments = Vec::new();
         if !namespaces.is_empty() {
             arguments.push(format!("--watch-namespaces={}", namespaces.join(",")));
@@ -53,7 +66,13 @@ impl Operator {
         arguments.extend(extra.iter().map(|&argument| argument.to_owned()));
         let files = tempfile::tempdir().unwrap();
         File::create(files.path().join("log")).unwrap();
-        Self { home, kubeconfig, arguments, files, port: 0, child: None }
+        Self { plane, home, kubeconfig, arguments, files, port: 0, child: None }
+    }
+
+    /// Takes over the data directory of an operator that does not run any more.
+    pub(crate) fn inherit(&self, from: &Process<'_>) {
+        assert!(from.child.is_none(), "it is in use");
+        std::fs::rename(from.data_dir(), self.data_dir()).unwrap();
     }
 
     /// Leaves its owner id to itself.
@@ -92,7 +111,7 @@ impl Operator {
         assert!(self.child.is_none() || self.exited().is_some(), "it runs already");
         self.port = free_port();
         let log = OpenOptions::new().append(true).open(self.log_path()).unwrap();
-        let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
+        let child = self.plane.spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
             self.configure(command, self.port);
             command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
         });
@@ -102,7 +121,7 @@ impl Operator {
     /// Runs a second process of the same arguments, but for its port, and `extra` ones to its end: for what must not
     /// start.
     pub(crate) fn output(&self, extra: &[&str]) -> Output {
-        let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
+        let child = self.plane.spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
             self.configure(command, free_port());
             command.args(extra).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         });
@@ -177,6 +196,11 @@ impl Operator {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Where it works.
+    pub(crate) fn plane(&self) -> &'p ControlPlane {
+        self.plane
+    }
+
     /// The namespace that it runs in, where its Lease is.
     pub(crate) fn home(&self) -> &str {
         &self.home
@@ -218,13 +242,8 @@ impl Operator {
         what: &str,
         done: impl Fn(&Value) -> bool,
     ) -> Value {
-        let found =
-            eventually(format!("{kind} {name} {what}"), PATIENCE, async || match cluster.get(kind, name).await {
-                Some(object) if done(&object) => Ok(object),
-                Some(object) => Err(format!("{:#}", object["status"])),
-                None => Err("there is none".to_owned()),
-            });
-        found.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()))
+        let found = cluster.until(kind, name, what, done).await;
+        found.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()))
     }
 
     /// Waits until an object is Ready for its manifest as it is now.
@@ -234,11 +253,7 @@ impl Operator {
 
     /// Waits until an object is not Ready for that reason, for its manifest as it is now.
     pub(crate) async fn wait_reason(&self, cluster: &Cluster, kind: &str, name: &str, reason: &str) -> Value {
-        self.wait(cluster, kind, name, &format!("says {reason}"), |object| {
-            let ready = condition(object, "Ready");
-            ready["reason"] == reason && ready["observedGeneration"] == object["metadata"]["generation"]
-        })
-        .await
+        self.wait(cluster, kind, name, &format!("says {reason}"), |object| says(object, reason)).await
     }
 
     /// Waits until every resource of ours in the namespace is Ready; there are `count`.
@@ -283,7 +298,7 @@ impl Operator {
     }
 }
 
-impl Drop for Operator {
+impl Drop for Process<'_> {
     fn drop(&mut self) {
         if let Some(mut child) = self.child.take() {
             // It may have ended by itself.
@@ -291,13 +306,6 @@ impl Drop for Operator {
             let _ = child.wait();
         }
     }
-}
-
-fn is_ready(object: &Value) -> bool {
-    let ready = condition(object, "Ready");
-    ready["status"] == "True"
-        && ready["observedGeneration"] == object["metadata"]["generation"]
-        && object["status"]["observedGeneration"] == object["metadata"]["generation"]
 }
 
 /// A port that was free a moment ago.
