@@ -2,3 +2,4 @@
 
 pub mod owner;
 pub mod secret;
+pub mod template;
