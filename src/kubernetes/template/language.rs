@@ -15,7 +15,10 @@ use super::{Fault, SOURCE};
 pub(super) const FILTERS: [&str; 3] = ["tojson", "b64encode", "urlencode"];
 
 /// Words and signs that one `{{ … }}` or `{% … %}` may have, and tags that a template may have.
-pub(super) const MOST: usize = 100;
+pub(super) const MOST: usize = 64;
+
+/// Parentheses that one `{{ … }}` may open: without optimisation each takes 20 KiB of the stack.
+pub(super) const OPEN: usize = 8;
 
 /// Tags that may be used. `raw` needs no place here: it is text already when tokens are made.
 const TAGS: [&str; 4] = ["if", "elif", "else", "endif"];
@@ -43,25 +46,28 @@ pub(super) fn check(source: &str, names: &[&str]) -> Result<bool, Fault> {
 
 /// Counts before the parser recurses, and names the tags that it would not know.
 fn size(source: &str) -> Result<(), Fault> {
-    let (mut words, mut tags, mut tag_begins) = (0, 0, false);
+    let (mut words, mut open, mut tags, mut tag_begins) = (0, 0, 0, false);
     for token in tokenize(source, false, syntax()) {
         let (token, span) = token.map_err(|error| unreadable(&error))?;
         let line = line(span);
         match token {
-            Token::TemplateData(_) | Token::VariableStart | Token::VariableEnd | Token::BlockEnd => words = 0,
-            Token::BlockStart => (words, tags) = (0, tags + 1),
+            Token::VariableStart => (words, open) = (0, 0),
+            Token::BlockStart => (words, open, tags) = (0, 0, tags + 1),
             Token::Ident(name) if tag_begins && !TAGS.contains(&name) => {
                 return Err(Fault::NotOffered { line, what: format!("{{% {} %}}", shown(name)) });
             }
+            Token::ParenOpen | Token::BracketOpen | Token::BraceOpen => (words, open) = (words + 1, open + 1),
+            Token::TemplateData(_) | Token::VariableEnd | Token::BlockEnd => {}
             _ => words += 1,
         }
         tag_begins = matches!(token, Token::BlockStart);
-        let what = match (words > MOST, tags > MOST) {
-            (true, _) => "words and signs in one {{ … }}",
-            (_, true) => "{% … %}",
-            _ => continue,
+        let (most, what) = match () {
+            () if words > MOST => (MOST, "words and signs in one {{ … }}"),
+            () if open > OPEN => (OPEN, "parentheses in one {{ … }}"),
+            () if tags > MOST => (MOST, "{% … %}"),
+            () => continue,
         };
-        return Err(Fault::Complicated { line, what });
+        return Err(Fault::Complicated { line, most, what });
     }
     Ok(())
 }
