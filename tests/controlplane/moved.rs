@@ -21,7 +21,7 @@ fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is no text")).to_owned()
 }
 
-fn manifest(kind: &str, name: &str, spec: Value) -> Value {
+fn manifest(kind: &str, name: &str, spec: &Value) -> Value {
     json!({ "kind": kind, "metadata": { "name": name }, "spec": spec })
 }
 
@@ -66,11 +66,11 @@ fn released(adoption: &str) -> Vec<Value> {
         })
     };
     vec![
-        manifest("Platform", "embedded", json!({ "embedded": {} })),
-        manifest("Organization", "acme", organization),
-        manifest("User", "ada", user("Person")),
-        manifest("User", "ci", user("Machine")),
-        manifest("Token", "ci", json!({ "userRef": { "name": "ci" }, "deletionPolicy": "Retain" })),
+        manifest("Platform", "embedded", &json!({ "embedded": {} })),
+        manifest("Organization", "acme", &organization),
+        manifest("User", "ada", &user("Person")),
+        manifest("User", "ci", &user("Machine")),
+        manifest("Token", "ci", &json!({ "userRef": { "name": "ci" }, "deletionPolicy": "Retain" })),
     ]
 }
 
@@ -139,12 +139,12 @@ async fn a_cluster_is_rebuilt_from_its_manifests_alone() {
     let user = |type_: &str| json!({ "organizationRef": { "name": "acme" }, "type": type_, "email": "x@acme.example" });
     let keyed = json!({ "platformRef": { "name": "embedded" }, "keyPair": { "size": 2048 } });
     let manifests = [
-        manifest("Platform", "embedded", json!({ "embedded": {} })),
-        manifest("Organization", "acme", json!({ "platformRef": { "name": "embedded" } })),
-        manifest("Organization", "keyed", keyed),
-        manifest("User", "ada", user("Person")),
-        manifest("User", "ci", user("Machine")),
-        manifest("Token", "ci", json!({ "userRef": { "name": "ci" } })),
+        manifest("Platform", "embedded", &json!({ "embedded": {} })),
+        manifest("Organization", "acme", &json!({ "platformRef": { "name": "embedded" } })),
+        manifest("Organization", "keyed", &keyed),
+        manifest("User", "ada", &user("Person")),
+        manifest("User", "ci", &user("Machine")),
+        manifest("Token", "ci", &json!({ "userRef": { "name": "ci" } })),
     ];
     for manifest in &manifests {
         from.apply_one(manifest).await;
@@ -214,10 +214,10 @@ async fn what_a_dead_cluster_left_is_taken_over_by_name() {
         let spec = json!({
             "platformRef": { "name": "embedded" }, "externalName": "Acme Ltd", "deletionPolicy": "Delete",
         });
-        manifest("Organization", name, spec)
+        manifest("Organization", name, &spec)
     };
     let user = |organization: &str| {
-        manifest("User", "ci", json!({ "organizationRef": { "name": organization }, "type": "Machine" }))
+        manifest("User", "ci", &json!({ "organizationRef": { "name": organization }, "type": "Machine" }))
     };
     from.apply(PLATFORM).await;
     from.apply_one(&organization("acme")).await;
@@ -269,10 +269,10 @@ async fn labels_of_a_namespace_are_noticed_at_once() {
     let owner = Cluster::on(&plane, &plane.namespace("owner").unwrap()).await;
     let tenant = owner.beside(&plane.namespace("tenant").unwrap());
     let selector = json!({ "from": "Selector", "selector": { "matchLabels": { "tenant": "yes" } } });
-    owner.apply_one(&manifest("Platform", "embedded", json!({ "embedded": {}, "allowedNamespaces": selector }))).await;
+    owner.apply_one(&manifest("Platform", "embedded", &json!({ "embedded": {}, "allowedNamespaces": selector }))).await;
     operator.wait_ready(&owner, "Platform", "embedded").await;
     let reference = json!({ "name": "embedded", "namespace": owner.namespace() });
-    tenant.apply_one(&manifest("Organization", "acme", json!({ "platformRef": reference }))).await;
+    tenant.apply_one(&manifest("Organization", "acme", &json!({ "platformRef": reference }))).await;
     operator.wait_reason(&tenant, "Organization", "acme", "NamespaceNotAllowed").await;
     // A settled object is not looked at again for ten minutes.
     for (label, allowed) in [(json!("yes"), true), (json!("no"), false), (json!("yes"), true), (Value::Null, false)] {
