@@ -66,8 +66,9 @@ pub struct SecretTarget {
     /// `config.json: '{"token": {{ token | tojson }}}'`. The raw keys (`token`, `password`, `private.pem` and so on) are
     /// always written as well. Variables: `token`, `tokenID`, `expiresAt`, `username`, `email`, `password`, `userID`,
     /// `organizationID`, `organizationName`, `projectID`, `platformURL`, `platformType` and, for key pairs,
-    /// `privateKey`, `publicKey`, `passphrase`, `fingerprint`. Filters: `tojson`, `b64encode`, `urlencode`. A variable
-    /// that does not exist and an empty result are errors. May change at any time.
+    /// `privateKey`, `publicKey`, `passphrase`, `fingerprint`. Filters: `tojson`, `b64encode`, `urlencode`. Beside them
+    /// there are texts in quotes, `~`, comparisons with `and`, `or` and `not`, and `{% if %}`; neither loops nor files. A
+    /// variable that does not exist and an empty result are errors. May change at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("maxProperties" = 16, "additionalProperties" = text_of(8192)))]
     #[x_kube(validation = Rule::new("self.all(k, k.matches('^[-._a-zA-Z0-9]{1,253}$'))")

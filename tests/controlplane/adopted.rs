@@ -15,7 +15,7 @@ const MANY: usize = 200;
 const SEVERAL_RESYNCS: Duration = Duration::from_secs(3);
 
 /// An organisation that nobody has marked; its id.
-async fn existing(directory: &Directory, name: &str, display_name: &str) -> String {
+pub(super) async fn existing(directory: &Directory, name: &str, display_name: &str) -> String {
     let new = NewOrganization {
         idempotency_key: String::new(),
         name: name.to_owned(),

@@ -215,7 +215,12 @@ pub(crate) fn documents(yaml: &str) -> Vec<Value> {
 
 /// The resources of `examples/quickstart.yaml` without its namespace, in the file's order.
 pub(crate) fn quickstart() -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart.yaml");
+    example("quickstart")
+}
+
+/// The resources of a file in `examples/` without namespaces, in the file's order.
+pub(crate) fn example(name: &str) -> Vec<Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("examples/{name}.yaml"));
     let mut all = documents(&std::fs::read_to_string(path).unwrap());
     all.retain(|document| document["kind"] != "Namespace");
     all
