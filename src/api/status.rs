@@ -113,6 +113,10 @@ pub trait Extras {
     fn has_ended(&self, _: Timestamp) -> bool {
         false
     }
+    /// When one of these changes next by time alone: whatever else happens, somebody has to look then.
+    fn next_change(&self, _: Timestamp) -> Option<Timestamp> {
+        None
+    }
 }
 
 fn drifted(drift: &[String]) -> Vec<Extra> {
@@ -152,10 +156,7 @@ impl Extras for UserStatus {
 impl Extras for TokenStatus {
     fn extras(&self, now: Timestamp) -> Vec<Extra> {
         let mut extras = Vec::new();
-        let time = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|t| t.0);
-        if let Some(issued) = time(&self.issued_at)
-            && rotation::is_late(now, time(&self.rotate_at), issued, time(&self.expires_at))
-        {
+        if self.late_from().is_some_and(|late| late <= now) {
             let message = "the token should have been renewed and was not: the condition Ready, the events and the \
                            operator's log say why";
             extras.push(Extra { type_: "Expiring", reason: "RenewalFailed", warns: true, message: message.to_owned() });
@@ -173,5 +174,18 @@ impl Extras for TokenStatus {
 
     fn has_ended(&self, now: Timestamp) -> bool {
         self.expires_at.as_ref().is_some_and(|end| end.0 <= now)
+    }
+
+    fn next_change(&self, now: Timestamp) -> Option<Timestamp> {
+        let end = self.expires_at.as_ref().map(|end| end.0);
+        self.late_from().into_iter().chain(end).filter(|change| *change > now).min()
+    }
+}
+
+impl TokenStatus {
+    /// From when on its renewal is late.
+    fn late_from(&self) -> Option<Timestamp> {
+        let due = self.rotate_at.as_ref()?.0;
+        Some(rotation::late_from(due, self.expires_at.as_ref().map(|end| end.0)))
     }
 }

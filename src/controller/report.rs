@@ -50,24 +50,25 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
             created = pass.created;
             (pass.state, pass.requeue, pass.event)
         }
+        // What is over cannot keep the state that it had.
+        Err(Stop::Held { outage: true, requeue, state }) if draft.has_ended(context.now()) => {
+            let message = format!("it has ended and is not renewed yet: {}", state.message);
+            (State::new(Reason::Expired, message), requeue, None)
+        }
         Err(Stop::Held { outage: true, requeue, state }) if settled(&*object) => {
             tracing::warn!(
                 reason = state.reason.as_str(),
                 message = state.message,
                 "not reachable: the object keeps its state"
             );
-            let wait = delay(context, &uid, requeue, None);
-            if !draft.has_ended(context.now()) {
-                // What follows from the status alone is still said.
-                let kept = object.status().cloned().unwrap_or_default();
-                return match keep(context, &object, kept).await {
-                    Ok(_) => Action::requeue(wait),
-                    Err(Stop::Gone) => Action::await_change(),
-                    Err(_) => Action::requeue(context.backoff.next(&uid)),
-                };
-            }
-            let message = format!("it has ended and is not renewed yet: {}", state.message);
-            (State::new(Reason::Expired, message), requeue, None)
+            let wait = in_time(context, &draft, delay(context, &uid, requeue, None));
+            // What follows from the status alone is still said.
+            let kept = object.status().cloned().unwrap_or_default();
+            return match keep(context, &object, kept).await {
+                Ok(_) => Action::requeue(wait),
+                Err(Stop::Gone) => Action::await_change(),
+                Err(_) => Action::requeue(context.backoff.next(&uid)),
+            };
         }
         Err(Stop::Held { state, requeue, .. }) => (state, requeue, None),
         // A write lost a race, or the API server did not answer: the watch brings the newer version, if there is one.
@@ -82,7 +83,7 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
     }
     let before = object.status().and_then(|status| condition::ready(status.conditions())).cloned();
     let since = before.as_ref().filter(|ready| ready.status == "False").map(|ready| ready.last_transition_time.0);
-    let wait = delay(context, &uid, requeue, since);
+    let wait = in_time(context, &draft, delay(context, &uid, requeue, since));
     let was = before.map(|ready| ready.reason);
     match write(context, &object, draft, &state).await {
         Ok(written) => {
@@ -218,6 +219,13 @@ fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<T
         Requeue::After(after) => real(jitter(after)),
         Requeue::Poll => jitter(poll(waiting_since, context.now())),
     }
+}
+
+/// Not later than when a condition changes by time alone.
+fn in_time<S: crate::api::Extras>(context: &Context, status: &S, wait: Duration) -> Duration {
+    let now = context.now();
+    let change = status.next_change(now).map(|change| change.duration_since(now).unsigned_abs());
+    change.map_or(wait, |change| wait.min(context.clock.real(change + MOMENT)))
 }
 
 /// Every ten seconds; after ten minutes every minute.

@@ -90,22 +90,11 @@ pub fn wait_until(
     }
 }
 
-/// Whether somebody should know that a renewal is late: it is due, and either a day has passed since or less than a third
-/// of the life is left.
-pub fn is_late(
-    now: Timestamp,
-    rotate_at: Option<Timestamp>,
-    issued_at: Timestamp,
-    expires_at: Option<Timestamp>,
-) -> bool {
-    let Some(due) = rotate_at.filter(|due| *due <= now) else {
-        return false;
-    };
-    let life_ends = expires_at.is_some_and(|end| {
-        let life = end.duration_since(issued_at).unsigned_abs();
-        later(now, life / 3) > end
-    });
-    life_ends || later(due, OVERDUE) <= now
+/// From when on somebody should know that a renewal is late: a day after it was due, or sooner where the token ends soon:
+/// when a third of the time that was left then has passed.
+pub fn late_from(rotate_at: Timestamp, expires_at: Option<Timestamp>) -> Timestamp {
+    let left = expires_at.map(|end| Duration::try_from(end.duration_since(rotate_at)).unwrap_or_default());
+    later(rotate_at, left.map_or(OVERDUE, |left| (left / 3).min(OVERDUE)))
 }
 
 /// `after` past `time`, as far as time goes.
@@ -183,19 +172,16 @@ mod tests {
     }
 
     #[test]
-    fn a_late_renewal_is_said_after_a_day_or_in_the_last_third() {
+    fn a_late_renewal_is_said_after_a_day_and_sooner_where_the_token_ends_soon() {
         let day = 24 * HOUR;
         let cases = [
-            ("not due", day, Some(2 * day), None, false),
-            ("just due", day, Some(day), None, false),
-            ("a day past", 2 * day, Some(day), None, true),
-            ("two thirds left", day, Some(day), Some(3 * day), false),
-            ("less than a third left", 2 * day + 1, Some(2 * day), Some(3 * day), true),
-            ("in the last third, but not due", 2 * day + 1, Some(2 * day + 2), Some(3 * day), false),
-            ("no date", 9 * day, None, None, false),
+            ("it does not end", day, None, 2 * day),
+            ("it ends in ten days", day, Some(11 * day), 2 * day),
+            ("it ends in three hours", day, Some(day + 3 * HOUR), day + HOUR),
+            ("it has ended before", day, Some(day - HOUR), day),
         ];
-        for (case, now, due, end, expected) in cases {
-            assert_eq!(is_late(at(now), due.map(at), at(0), end.map(at)), expected, "{case}");
+        for (case, due, end, expected) in cases {
+            assert_eq!(late_from(at(due), end.map(at)), at(expected), "{case}");
         }
     }
 }

@@ -9,6 +9,7 @@ mod adopted;
 mod brake;
 mod conflicts;
 mod deletion;
+mod ends;
 mod examples;
 mod kept;
 mod minted;
