@@ -189,3 +189,50 @@ impl TokenStatus {
         Some(rotation::late_from(due, self.expires_at.as_ref().map(|end| end.0)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    use super::*;
+    use crate::api::Deletions;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn types(status: &impl Extras, now: i64) -> Vec<(&'static str, &'static str)> {
+        status.extras(at(now)).iter().map(|extra| (extra.type_, extra.reason)).collect()
+    }
+
+    #[test]
+    fn a_token_is_expiring_once_its_renewal_is_late_and_over_at_its_end() {
+        let time = |second| Some(Time(at(second)));
+        let status = TokenStatus { rotate_at: time(1000), expires_at: time(4000), ..TokenStatus::default() };
+        let expiring = [("Expiring", "RenewalFailed")];
+        assert_eq!(types(&status, 1999), []);
+        assert_eq!(types(&status, 2000), expiring);
+        assert_eq!((status.has_ended(at(3999)), status.has_ended(at(4000))), (false, true));
+        // Whatever else happens, somebody looks when one of the two begins.
+        let changes = [(0, Some(2000)), (2000, Some(4000)), (4000, None)];
+        for (now, next) in changes {
+            assert_eq!(status.next_change(at(now)), next.map(at), "after {now}");
+        }
+        let forever = TokenStatus::default();
+        assert_eq!((types(&forever, i64::from(i32::MAX)), forever.next_change(at(0))), (Vec::new(), None));
+    }
+
+    #[test]
+    fn what_is_left_behind_drifted_or_held_is_a_condition_with_its_names() {
+        let token = TokenStatus { left_behind: vec!["a".to_owned(), "b".to_owned()], ..TokenStatus::default() };
+        assert_eq!(types(&token, 0), [("LeftBehind", "CannotRevoke")]);
+        assert!(token.extras(at(0))[0].message.contains("a, b"));
+        let user = UserStatus { drift: vec!["spec.email".to_owned()], ..UserStatus::default() };
+        assert_eq!(types(&user, 0), [("Drifted", "DriftDetected")]);
+        assert!(user.extras(at(0))[0].message.contains("spec.email") && !user.extras(at(0))[0].warns);
+        let held = Deletions { held: true, ..Deletions::default() };
+        let platform = PlatformStatus { deletions: Some(held), ..PlatformStatus::default() };
+        assert_eq!(types(&platform, 0), [("DeletionsHeld", "TooManyDeletions")]);
+        assert_eq!(types(&PlatformStatus::default(), 0), []);
+    }
+}

@@ -120,7 +120,12 @@ pub async fn pass<K: Managed>(
             if how == How::Recreated {
                 context.recreations.count(&desired.place.platform.url, context.now());
             }
-            let event = came_by(how, K::KIND, &desired.name, record.id())
+            // One that is resumed was not told of before: the pass that made it was cut off.
+            let resumed = origin.filter(|_| how == How::Known).map(|origin| match origin {
+                Origin::Created => How::Created,
+                Origin::Adopted => How::Adopted,
+            });
+            let event = came_by(resumed.unwrap_or(how), K::KIND, &desired.name, record.id())
                 .or_else(|| corrected::<K>(&**object, &facts, &steps, record.id()));
             settle(&**object, &facts, draft);
             let live = live(&facts, &steps);

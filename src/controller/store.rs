@@ -204,9 +204,22 @@ impl<K: Managed> Act<K> {
         image.annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
         image.outdated = &[SECRET_PREVIOUS_ID, SECRET_EXPIRES_AT];
         self.answer_request(&mut image);
+        match self.insist(index, &image).await {
+            Ok(()) => Ok(()),
+            // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
+            Err(error @ (SecretError::TimedOut | SecretError::Unavailable(_))) => Err(error.into()),
+            Err(error) => {
+                self.give_up(api, record.id()).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Writes a Secret, and does not give up at the first refusal.
+    async fn insist(&mut self, index: usize, image: &SecretImage) -> Result<(), SecretError> {
         let mut pause = Duration::from_millis(100);
         for _ in 1..STORE_TRIES {
-            match self.write(index, &image, false).await {
+            match self.write(index, image, false).await {
                 Ok(stored) => {
                     self.secrets[index] = Some(stored);
                     return Ok(());
@@ -217,33 +230,23 @@ impl<K: Managed> Act<K> {
             }
             tokio::time::sleep(pause).await;
             pause *= 2;
-            if self.is_stored(index, &image).await? {
+            if self.is_stored(index, image).await? {
                 return Ok(());
             }
         }
-        match self.write(index, &image, false).await {
-            Ok(stored) => {
-                self.secrets[index] = Some(stored);
-                Ok(())
-            }
-            // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
-            Err(error @ (SecretError::TimedOut | SecretError::Unavailable(_))) => Err(error.into()),
-            Err(error) => {
-                self.give_up(api, record.id()).await;
-                Err(error.into())
-            }
-        }
+        self.secrets[index] = Some(self.write(index, image, false).await?);
+        Ok(())
     }
 
     /// Whether the value is there by now: by an answer that was lost.
-    async fn is_stored(&mut self, index: usize, image: &SecretImage) -> Result<bool, Stop> {
+    async fn is_stored(&mut self, index: usize, image: &SecretImage) -> Result<bool, SecretError> {
         let Ok(stored) = self.context.secrets.get(&image.namespace, &image.name).await else {
             return Ok(false);
         };
         let slot = self.slot(index);
         let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored);
         if state == SlotState::Foreign {
-            return Err(Stop::Again);
+            return Err(SecretError::AlreadyExists);
         }
         let there = stored.as_ref().is_some_and(|stored| !image.differs(stored));
         self.secrets[index] = stored;
