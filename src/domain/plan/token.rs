@@ -113,11 +113,12 @@ fn overlap_ends<C>(facts: &Facts<C>, credential: &Credential) -> Option<Timestam
 
 /// Mints a token that takes the place of `previous`, which goes on working for the overlap where it can.
 fn mint<C>(facts: &Facts<C>, previous: Option<&str>, how: How) -> Plan<C> {
-    // Where a user has one key, minting resets it: there is nothing left that could go on working.
-    let previous = previous.filter(|_| facts.powers.several_tokens);
     let mut steps = holds(facts);
     // Before the new one is made: at no time are there more than it and the one before.
     let left_behind = clear(facts, &mut steps, &[previous]);
+    // Where a user has one key, minting resets it: there is nothing left then that could go on working. Until then it is
+    // in use, so it is not revoked before.
+    let previous = previous.filter(|_| facts.powers.several_tokens);
     let attempt = next_attempt(facts);
     // The proof changes nothing, so it goes first: a Secret that cannot be written costs no attempt.
     steps.extend([Step::ProveWritable(0), Step::RecordAttempt(attempt)]);
