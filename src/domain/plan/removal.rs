@@ -50,7 +50,9 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(outage) = &facts.outage {
         return unreachable(facts, outage, now);
     }
-    if facts.recorded_id.is_some() && facts.candidates.is_empty() && facts.may_be_invisible(now) {
+    let known = [facts.recorded_id.as_deref(), stands(facts)];
+    let hidden = known.into_iter().flatten().any(|id| facts.candidate(id).is_none());
+    if hidden && facts.may_be_invisible(now) {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }

@@ -21,6 +21,8 @@ enum Current<'a> {
     Lost(&'a str),
     /// A token that was there and has gone, or has ended.
     Gone,
+    /// A token that was there and carries another owner's mark now.
+    Taken(&'a str),
     /// It has gone from the platform a moment ago, as far as can be seen.
     Missing(&'a str),
     /// None yet.
@@ -38,6 +40,10 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     match current {
         Current::Whole(credential) => keep(facts, credential, now),
         Current::Lost(id) => mint(facts, Some(id), How::Restored),
+        Current::Taken(id) => {
+            let message = format!("{id} carries another owner's mark now: it is left alone");
+            Plan::stalled(facts, Reason::OwnedElsewhere, message)
+        }
         Current::Missing(id) => {
             let message = format!("{id} is not on the platform: looking again before anything is done");
             Plan::held(facts, State::new(Reason::Progressing, message), Requeue::After(ABSENCE))
@@ -70,14 +76,22 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
     if let Some(credential) = credential.filter(|credential| is_ours(&credential.id)) {
         return if credential.sound { Current::Whole(credential) } else { Current::Lost(&credential.id) };
     }
+    let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
+    let is_gone = ended || facts.is_gone(now);
+    // What is stored and not shown yet is not lost, though status may still record the one before it.
+    if let Some(credential) = credential.filter(|stored| !is_gone && facts.candidate(&stored.id).is_none()) {
+        return Current::Missing(&credential.id);
+    }
     if let Some(id) = facts.recorded_id.as_deref().filter(|id| is_ours(id)) {
         return Current::Lost(id);
     }
     let Some(id) = credential.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref()) else {
         return Current::Nothing;
     };
-    let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
-    if ended || facts.is_gone(now) { Current::Gone } else { Current::Missing(id) }
+    if facts.candidate(id).is_some() {
+        return Current::Taken(id);
+    }
+    if is_gone { Current::Gone } else { Current::Missing(id) }
 }
 
 fn keep<C: Clone>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> Plan<C> {
@@ -134,14 +148,15 @@ fn mint<C>(facts: &Facts<C>, previous: Option<&str>, how: How) -> Plan<C> {
 /// A namespace that may not use the Platform any more gets no new token; what is to be revoked is revoked all the same.
 fn refused<C>(facts: &Facts<C>, current: &Current<'_>, state: &State, now: Timestamp) -> Plan<C> {
     let mut plan = Plan::held(facts, state.clone(), Requeue::Poll);
-    let (id, outlived) = match current {
-        Current::Whole(credential) => {
-            let lives = overlap_ends(facts, credential).is_some_and(|end| end > now);
-            (Some(credential.id.as_str()), credential.previous.as_deref().filter(|_| lives))
-        }
-        Current::Lost(id) => (Some(*id), None),
-        Current::Gone | Current::Missing(_) | Current::Nothing => (None, None),
+    let id = match current {
+        Current::Whole(credential) => Some(credential.id.as_str()),
+        Current::Lost(id) | Current::Missing(id) => Some(*id),
+        Current::Taken(_) | Current::Gone | Current::Nothing => None,
     };
+    // Whatever became of the current one, somebody may still use the one before it.
+    let outlived = facts.token.credential.as_ref().and_then(|credential| {
+        overlap_ends(facts, credential).filter(|end| *end > now).and(credential.previous.as_deref())
+    });
     let mut steps = Vec::new();
     plan.left_behind = clear(facts, &mut steps, &[id, outlived]);
     plan.steps = steps;
