@@ -30,7 +30,8 @@ fn retain<C>(facts: &Facts<C>) -> Plan<C> {
         facts.kind == Kind::Token
             && facts.powers.deletes
             && Some(candidate.id.as_str()) != stands(facts)
-            && matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts))
+            && (is_previous(facts, candidate)
+                || matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts)))
             && !facts.left_behind.contains(&candidate.id)
     };
     for candidate in &facts.candidates {
@@ -147,9 +148,16 @@ fn is_marked<C>(candidate: &Candidate<C>) -> bool {
     matches!(candidate.ownership, Ownership::Ours | Ownership::OurAttempt(_))
 }
 
-/// By its mark, or by the recorded id where nobody else's mark is on it.
+/// By its mark, or by the recorded id where no other mark is on it than that of an owner who gave it up.
 fn is_ours<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
-    let recorded = facts.recorded_id.as_ref() == Some(&candidate.id)
-        || (facts.kind == Kind::Token && stands(facts) == Some(candidate.id.as_str()));
-    is_marked(candidate) || (recorded && !matches!(candidate.ownership, Ownership::Other | Ownership::Offered))
+    // Whoever edits the Secret may have edited the id in it. Where there are marks, what we made carries one.
+    let stored = facts.kind == Kind::Token && !facts.powers.marks && stands(facts) == Some(candidate.id.as_str());
+    let recorded = stored || facts.recorded_id.as_ref() == Some(&candidate.id);
+    is_marked(candidate) || is_previous(facts, candidate) || (recorded && candidate.ownership != Ownership::Other)
+}
+
+/// Whether it is the token before the current one, on a platform that shows it only because its id was asked for.
+fn is_previous<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
+    let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_ref());
+    !facts.powers.marks && previous == Some(&candidate.id)
 }

@@ -172,6 +172,7 @@ fn clear<C>(facts: &Facts<C>, steps: &mut Vec<Step<C>>, keep: &[Option<&str>]) -
     }
     let known = known_attempt(facts);
     let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_deref());
+    let recorded = facts.recorded_id.as_deref();
     for candidate in &facts.candidates {
         let id = candidate.id.as_str();
         if keep.contains(&Some(id)) || left_behind.iter().any(|left| left == id) {
@@ -180,8 +181,9 @@ fn clear<C>(facts: &Facts<C>, steps: &mut Vec<Step<C>>, keep: &[Option<&str>]) -
         match candidate.ownership {
             Ownership::OurAttempt(n) if n <= known => end(facts, steps, &mut left_behind, id),
             Ownership::OurAttempt(_) => left_behind.push(id.to_owned()),
-            // A platform without marks shows it only because we asked for its id.
-            Ownership::Unmarked if !facts.powers.marks && previous == Some(id) => {
+            // A platform without marks shows it only because we asked for its id: the one before, or the one that status
+            // records when an older version of the Secret was restored.
+            Ownership::Unmarked if !facts.powers.marks && [previous, recorded].contains(&Some(id)) => {
                 end(facts, steps, &mut left_behind, id);
             }
             _ => {}
