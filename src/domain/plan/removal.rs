@@ -10,6 +10,7 @@ use crate::domain::entity::Kind;
 use crate::domain::fault::Requeue;
 use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
+use crate::domain::request::Resolve;
 use crate::domain::rotation::later;
 
 pub(super) fn removal<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
@@ -57,6 +58,10 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
+    let begun = known == [None, None] && facts.attempt_open;
+    if begun && !facts.powers.marks && facts.resolve != Some(Resolve::StartOver) {
+        return undecided(facts);
+    }
     let ours: Vec<&str> =
         facts.candidates.iter().filter(|found| is_ours(facts, found)).map(|f| f.id.as_str()).collect();
     if facts.kind == Kind::Organization
@@ -79,6 +84,18 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     steps.extend((0..facts.slots.len()).filter(left).map(Step::AttachSecret));
     steps.push(Step::RemoveFinalizer);
     Plan::gone(facts, steps)
+}
+
+/// A creation without an answer, on a platform that keeps no mark to find its object by.
+fn undecided<C>(facts: &Facts<C>) -> Plan<C> {
+    let message = format!(
+        "the platform did not answer the creation of the {} {} and cannot say whose one of that name is: if it is there, \
+         remove it there; then let this resource go with the annotation {}, or patch deletionPolicy to Retain",
+        facts.kind,
+        facts.name,
+        Resolve::StartOver.command(facts.attempt)
+    );
+    Plan::stalled(facts, Reason::LeftBehind, message)
 }
 
 /// What an organisation waits for besides: nothing else can be brought back so little.
