@@ -33,7 +33,8 @@ pub(super) fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
         return unrecorded(facts, How::Created);
     };
     match facts.candidate(id) {
-        Some(found) if matches!(found.ownership, Ownership::Other | Ownership::Offered) => {
+        // One that was taken over keeps the mark of the owner who gave it up where drift is only reported.
+        Some(found) if found.ownership == Ownership::Other => {
             refused(Reason::OwnedElsewhere, format!("{id} carries another owner's mark now: it is left alone"))
         }
         Some(found) => Identity::Is(found, How::Known),

@@ -167,10 +167,14 @@ impl<C> Facts<C> {
         self.candidates.iter().find(|candidate| candidate.id == id)
     }
 
-    /// Whether it was made so lately that the platform may not show it yet.
+    /// Whether it was made so lately that the platform may not show it yet. Where nobody knows any more when that was (the
+    /// process was started since, and the object says no more that it is Ready), it has to be away for as long.
     fn may_be_invisible(&self, now: Timestamp) -> bool {
-        let visible = self.made_at.map(|made| super::rotation::later(made, self.powers.visible_after));
-        !self.powers.visible_after.is_zero() && visible.is_some_and(|visible| now < visible)
+        // A token that is renewed becomes Ready no second time: its Secret says when it was made.
+        let issued_at = self.token.credential.as_ref().and_then(|credential| credential.issued_at);
+        let since = self.made_at.max(issued_at).or(self.missing_since).unwrap_or(now);
+        let visible_after = self.powers.visible_after;
+        !visible_after.is_zero() && now < super::rotation::later(since, visible_after)
     }
 
     /// Whether the recorded object was seen to be away twice, far enough apart.

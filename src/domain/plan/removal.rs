@@ -10,6 +10,7 @@ use crate::domain::entity::Kind;
 use crate::domain::fault::Requeue;
 use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
+use crate::domain::request::Resolve;
 use crate::domain::rotation::later;
 
 pub(super) fn removal<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
@@ -30,7 +31,8 @@ fn retain<C>(facts: &Facts<C>) -> Plan<C> {
         facts.kind == Kind::Token
             && facts.powers.deletes
             && Some(candidate.id.as_str()) != stands(facts)
-            && matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts))
+            && (is_previous(facts, candidate)
+                || matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts)))
             && !facts.left_behind.contains(&candidate.id)
     };
     for candidate in &facts.candidates {
@@ -50,9 +52,15 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(outage) = &facts.outage {
         return unreachable(facts, outage, now);
     }
-    if facts.recorded_id.is_some() && facts.candidates.is_empty() && facts.may_be_invisible(now) {
+    let known = [facts.recorded_id.as_deref(), stands(facts)];
+    let hidden = known.into_iter().flatten().any(|id| facts.candidate(id).is_none());
+    if hidden && facts.may_be_invisible(now) {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
+    }
+    let begun = known == [None, None] && facts.attempt_open;
+    if begun && !facts.powers.marks && facts.resolve != Some(Resolve::StartOver) {
+        return undecided(facts);
     }
     let ours: Vec<&str> =
         facts.candidates.iter().filter(|found| is_ours(facts, found)).map(|f| f.id.as_str()).collect();
@@ -76,6 +84,18 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     steps.extend((0..facts.slots.len()).filter(left).map(Step::AttachSecret));
     steps.push(Step::RemoveFinalizer);
     Plan::gone(facts, steps)
+}
+
+/// A creation without an answer, on a platform that keeps no mark to find its object by.
+fn undecided<C>(facts: &Facts<C>) -> Plan<C> {
+    let message = format!(
+        "the platform did not answer the creation of the {} {} and cannot say whose one of that name is: if it is there, \
+         remove it there; then let this resource go with the annotation {}, or patch deletionPolicy to Retain",
+        facts.kind,
+        facts.name,
+        Resolve::StartOver.command(facts.attempt)
+    );
+    Plan::stalled(facts, Reason::LeftBehind, message)
 }
 
 /// What an organisation waits for besides: nothing else can be brought back so little.
@@ -145,9 +165,16 @@ fn is_marked<C>(candidate: &Candidate<C>) -> bool {
     matches!(candidate.ownership, Ownership::Ours | Ownership::OurAttempt(_))
 }
 
-/// By its mark, or by the recorded id where nobody else's mark is on it.
+/// By its mark, or by the recorded id where no other mark is on it than that of an owner who gave it up.
 fn is_ours<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
-    let recorded = facts.recorded_id.as_ref() == Some(&candidate.id)
-        || (facts.kind == Kind::Token && stands(facts) == Some(candidate.id.as_str()));
-    is_marked(candidate) || (recorded && !matches!(candidate.ownership, Ownership::Other | Ownership::Offered))
+    // Whoever edits the Secret may have edited the id in it. Where there are marks, what we made carries one.
+    let stored = facts.kind == Kind::Token && !facts.powers.marks && stands(facts) == Some(candidate.id.as_str());
+    let recorded = stored || facts.recorded_id.as_ref() == Some(&candidate.id);
+    is_marked(candidate) || is_previous(facts, candidate) || (recorded && candidate.ownership != Ownership::Other)
+}
+
+/// Whether it is the token before the current one, on a platform that shows it only because its id was asked for.
+fn is_previous<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
+    let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_ref());
+    !facts.powers.marks && previous == Some(&candidate.id)
 }

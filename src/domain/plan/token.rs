@@ -21,6 +21,8 @@ enum Current<'a> {
     Lost(&'a str),
     /// A token that was there and has gone, or has ended.
     Gone,
+    /// A token that was there and carries another owner's mark now.
+    Taken(&'a str),
     /// It has gone from the platform a moment ago, as far as can be seen.
     Missing(&'a str),
     /// None yet.
@@ -38,6 +40,10 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     match current {
         Current::Whole(credential) => keep(facts, credential, now),
         Current::Lost(id) => mint(facts, Some(id), How::Restored),
+        Current::Taken(id) => {
+            let message = format!("{id} carries another owner's mark now: it is left alone");
+            Plan::stalled(facts, Reason::OwnedElsewhere, message)
+        }
         Current::Missing(id) => {
             let message = format!("{id} is not on the platform: looking again before anything is done");
             Plan::held(facts, State::new(Reason::Progressing, message), Requeue::After(ABSENCE))
@@ -70,14 +76,22 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
     if let Some(credential) = credential.filter(|credential| is_ours(&credential.id)) {
         return if credential.sound { Current::Whole(credential) } else { Current::Lost(&credential.id) };
     }
+    let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
+    let is_gone = ended || facts.is_gone(now);
+    // What is stored and not shown yet is not lost, though status may still record the one before it.
+    if let Some(credential) = credential.filter(|stored| !is_gone && facts.candidate(&stored.id).is_none()) {
+        return Current::Missing(&credential.id);
+    }
     if let Some(id) = facts.recorded_id.as_deref().filter(|id| is_ours(id)) {
         return Current::Lost(id);
     }
     let Some(id) = credential.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref()) else {
         return Current::Nothing;
     };
-    let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
-    if ended || facts.is_gone(now) { Current::Gone } else { Current::Missing(id) }
+    if facts.candidate(id).is_some() {
+        return Current::Taken(id);
+    }
+    if is_gone { Current::Gone } else { Current::Missing(id) }
 }
 
 fn keep<C: Clone>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> Plan<C> {
@@ -113,11 +127,12 @@ fn overlap_ends<C>(facts: &Facts<C>, credential: &Credential) -> Option<Timestam
 
 /// Mints a token that takes the place of `previous`, which goes on working for the overlap where it can.
 fn mint<C>(facts: &Facts<C>, previous: Option<&str>, how: How) -> Plan<C> {
-    // Where a user has one key, minting resets it: there is nothing left that could go on working.
-    let previous = previous.filter(|_| facts.powers.several_tokens);
     let mut steps = holds(facts);
     // Before the new one is made: at no time are there more than it and the one before.
     let left_behind = clear(facts, &mut steps, &[previous]);
+    // Where a user has one key, minting resets it: there is nothing left then that could go on working. Until then it is
+    // in use, so it is not revoked before.
+    let previous = previous.filter(|_| facts.powers.several_tokens);
     let attempt = next_attempt(facts);
     // The proof changes nothing, so it goes first: a Secret that cannot be written costs no attempt.
     steps.extend([Step::ProveWritable(0), Step::RecordAttempt(attempt)]);
@@ -133,14 +148,15 @@ fn mint<C>(facts: &Facts<C>, previous: Option<&str>, how: How) -> Plan<C> {
 /// A namespace that may not use the Platform any more gets no new token; what is to be revoked is revoked all the same.
 fn refused<C>(facts: &Facts<C>, current: &Current<'_>, state: &State, now: Timestamp) -> Plan<C> {
     let mut plan = Plan::held(facts, state.clone(), Requeue::Poll);
-    let (id, outlived) = match current {
-        Current::Whole(credential) => {
-            let lives = overlap_ends(facts, credential).is_some_and(|end| end > now);
-            (Some(credential.id.as_str()), credential.previous.as_deref().filter(|_| lives))
-        }
-        Current::Lost(id) => (Some(*id), None),
-        Current::Gone | Current::Missing(_) | Current::Nothing => (None, None),
+    let id = match current {
+        Current::Whole(credential) => Some(credential.id.as_str()),
+        Current::Lost(id) | Current::Missing(id) => Some(*id),
+        Current::Taken(_) | Current::Gone | Current::Nothing => None,
     };
+    // Whatever became of the current one, somebody may still use the one before it.
+    let outlived = facts.token.credential.as_ref().and_then(|credential| {
+        overlap_ends(facts, credential).filter(|end| *end > now).and(credential.previous.as_deref())
+    });
     let mut steps = Vec::new();
     plan.left_behind = clear(facts, &mut steps, &[id, outlived]);
     plan.steps = steps;
@@ -156,6 +172,7 @@ fn clear<C>(facts: &Facts<C>, steps: &mut Vec<Step<C>>, keep: &[Option<&str>]) -
     }
     let known = known_attempt(facts);
     let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_deref());
+    let recorded = facts.recorded_id.as_deref();
     for candidate in &facts.candidates {
         let id = candidate.id.as_str();
         if keep.contains(&Some(id)) || left_behind.iter().any(|left| left == id) {
@@ -164,8 +181,9 @@ fn clear<C>(facts: &Facts<C>, steps: &mut Vec<Step<C>>, keep: &[Option<&str>]) -
         match candidate.ownership {
             Ownership::OurAttempt(n) if n <= known => end(facts, steps, &mut left_behind, id),
             Ownership::OurAttempt(_) => left_behind.push(id.to_owned()),
-            // A platform without marks shows it only because we asked for its id.
-            Ownership::Unmarked if !facts.powers.marks && previous == Some(id) => {
+            // A platform without marks shows it only because we asked for its id: the one before, or the one that status
+            // records when an older version of the Secret was restored.
+            Ownership::Unmarked if !facts.powers.marks && [previous, recorded].contains(&Some(id)) => {
                 end(facts, steps, &mut left_behind, id);
             }
             _ => {}

@@ -1,0 +1,263 @@
+//! Passes over a world: a plan is made, carried out up to where it is cut off, and reported, as the shell does it.
+
+use super::look::{Change, at};
+use super::world::{Id, Label, Memory, Read, Status, Whose, World};
+use crate::domain::brake;
+use crate::domain::fault::Requeue;
+use crate::domain::plan::{How, Plan, Step, Verdict, plan};
+use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
+use crate::domain::request::Resolve;
+
+/// How a pass ends early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The process dies.
+    Crash,
+    /// The API server has a newer version, or does not answer: nothing is reported.
+    Again,
+    /// The platform refuses: nothing happened, and that is reported.
+    Refused,
+    /// The platform is busy: nothing happened, and what is Ready stays so.
+    Busy,
+    /// The platform does not answer: nobody knows.
+    Unknown,
+    /// What was minted cannot be stored, and is taken back.
+    NotStored,
+}
+
+/// Where a pass ends early.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// In this step.
+    pub(super) step: usize,
+    /// What it does to the platform or the cluster is done, and what comes of it is lost.
+    pub(super) applied: bool,
+    pub(super) end: End,
+}
+
+/// What a pass has found out and not written yet.
+pub(super) struct Draft {
+    pub(super) status: Status,
+    /// The object, as of the last step that showed it.
+    pub(super) record: Option<Id>,
+    pub(super) started_over: bool,
+}
+
+impl World {
+    /// A pass that nothing cuts off.
+    pub(super) fn pass(&mut self) -> Option<Plan<Change>> {
+        self.cut_pass(None)
+    }
+
+    /// A pass. `None` where it ends before its plan.
+    pub(super) fn cut_pass(&mut self, cut: Option<Cut>) -> Option<Plan<Change>> {
+        if self.gone || (self.deleting && !self.cluster.finalizer) {
+            self.gone = true;
+            return None;
+        }
+        if self.outage && !self.deleting {
+            return None;
+        }
+        let mut status = self.cluster.status.clone();
+        if !status.observed {
+            status.rotated = self.cluster.rotate;
+        }
+        let facts = self.facts(&status);
+        let plan = plan(&facts, at(self.now));
+        if self.deleting && facts.resolve == Some(Resolve::StartOver) && facts.recorded_id.is_none() {
+            self.give_up();
+        }
+        self.judge(&plan);
+        status.left_behind = plan.left_behind.iter().map(|id| id.parse().unwrap()).collect();
+        let record = match &plan.verdict {
+            Verdict::Settled { id: Some(id), .. } => Some(id.parse().unwrap()),
+            _ => None,
+        };
+        let mut draft = Draft { status, record, started_over: false };
+        if plan.steps.iter().any(|step| matches!(step, Step::Create { .. })) {
+            // Never more than two at a time: the one before last ends when another is made.
+            let current = self.current();
+            self.read.retain(|read| Some(read.id) == current);
+            self.cut_in_creation |= cut.is_some();
+        }
+        let mut end = None;
+        for (index, step) in plan.steps.iter().enumerate() {
+            end = match cut.filter(|cut| cut.step == index) {
+                Some(cut) => Some(self.cut(&mut draft, step, cut)),
+                None => self.step(&mut draft, step).err(),
+            };
+            self.look_around();
+            if end.is_some() {
+                break;
+            }
+        }
+        match end {
+            Some(end) => self.failed(draft.status, end),
+            None => self.report(draft, &plan, facts.resolve.is_some()),
+        }
+        self.look_around();
+        Some(plan)
+    }
+
+    /// A person says that what was made before is not there, or none of our business.
+    pub(super) fn give_up(&mut self) {
+        for object in self.objects.iter_mut().filter(|object| object.whose == Whose::Us) {
+            object.whose = Whose::Lost;
+        }
+    }
+
+    /// What must never be in a plan.
+    fn judge(&mut self, plan: &Plan<Change>) {
+        for step in &plan.steps {
+            let named = matches!(step, Step::Update { .. }) && !self.is_token();
+            if named && self.cluster.policy.drift == DriftPolicy::Report {
+                self.breaks("written to the platform though drift is only reported");
+            }
+            let writes = !matches!(step, Step::Revoke(_));
+            if self.refused && !self.deleting && writes {
+                self.breaks(format!("{step:?} for a namespace that may not use the Platform"));
+            }
+        }
+    }
+
+    fn cut(&mut self, draft: &mut Draft, step: &Step<Change>, Cut { applied, end, .. }: Cut) -> End {
+        let calls = matches!(
+            step,
+            Step::Create { .. }
+                | Step::Update { .. }
+                | Step::Push { .. }
+                | Step::Revoke(_)
+                | Step::Delete(_)
+                | Step::Release(_)
+        );
+        let end = match end {
+            End::Refused | End::Busy | End::Unknown if !calls => End::Again,
+            End::NotStored if !matches!(step, Step::Create { .. }) || !self.is_token() => End::Again,
+            end => end,
+        };
+        let Step::Create { attempt, .. } = step else {
+            if applied && !matches!(end, End::Refused | End::Busy) {
+                let _ = self.step(draft, step);
+            }
+            return end;
+        };
+        let made = match end {
+            End::NotStored => true,
+            End::Refused | End::Busy => false,
+            End::Crash | End::Again | End::Unknown => applied,
+        };
+        let created = if made { self.create(draft, *attempt) } else { Err(end) };
+        if let (Ok(id), End::NotStored) = (&created, end)
+            && applied
+            && self.setting.powers.deletes
+        {
+            self.objects.retain(|object| object.id != *id);
+        }
+        // Where there is no mark to find it by, it is lost.
+        if let Ok(id) = created
+            && !self.setting.powers.marks
+            && let Some(object) = self.object_mut(id)
+        {
+            object.whose = Whose::Lost;
+        }
+        if attempt.is_some() && end != End::Unknown {
+            draft.status.open = false;
+        }
+        end
+    }
+
+    /// What the pass says when it ended early.
+    fn failed(&mut self, status: Status, end: End) {
+        let ready = self.cluster.status.ready_since.is_some();
+        match end {
+            End::Crash => self.memory = Memory::default(),
+            End::Again => {}
+            End::Busy | End::Unknown if ready => {}
+            _ => self.cluster.status = Status { ready_since: None, observed: true, ..status },
+        }
+    }
+
+    fn report(&mut self, draft: Draft, plan: &Plan<Change>, resolved: bool) {
+        let Draft { mut status, record, .. } = draft;
+        match plan.verdict {
+            Verdict::Gone => self.gone = true,
+            Verdict::Held(..) => self.cluster.status = Status { ready_since: None, observed: true, ..status },
+            Verdict::Settled { how, .. } => {
+                let Some(id) = record else { return self.breaks("settled on nothing") };
+                if how == How::Recreated {
+                    let counted = brake::count(&self.memory.recreations, 0, at(self.now));
+                    self.memory.recreations = counted.unwrap_or_default();
+                }
+                self.settled(&mut status, how, id, resolved);
+                self.cluster.status = status;
+            }
+        }
+    }
+
+    fn settled(&mut self, status: &mut Status, how: How, id: Id, resolved: bool) {
+        let slots = self.slots();
+        status.adopted = match how {
+            How::Created | How::Recreated => false,
+            How::Adopted | How::TakenOver => true,
+            How::Known if status.id.is_none() && self.cluster.policy.adoption == AdoptionPolicy::Never => false,
+            How::Known if status.id.is_none() && self.cluster.policy.external_id.is_some() => true,
+            How::Known | How::Rotated | How::Restored => status.adopted,
+        };
+        (status.id, status.open, status.observed) = (Some(id), false, true);
+        status.rotated = self.cluster.rotate.or(status.rotated);
+        if resolved {
+            status.resolved = self.cluster.resolve;
+        }
+        for (slot, secret) in self.cluster.secrets.iter().take(slots).enumerate() {
+            if let Some(secret) = secret.as_ref().filter(|secret| secret.label != Label::Foreign) {
+                status.digests[slot] = Some(secret.value.unwrap_or_default());
+            }
+        }
+        status.ready_since = status.ready_since.or(Some(self.now));
+        let (now, marks) = (self.now, self.setting.powers.marks);
+        for object in &mut self.objects {
+            if object.id == id {
+                object.whose = Whose::Us;
+            } else if object.whose == Whose::Us && object.shown_from > now && !marks {
+                object.whose = Whose::Lost;
+            }
+        }
+    }
+
+    /// What a consumer of the Secret relies on: the token in it logs in, and so does the one that it read up to the
+    /// overlap ago, unless they came to their own end.
+    fn look_around(&mut self) {
+        let Some(secret) = self.cluster.secrets.first().and_then(|s| s.as_ref()).filter(|_| self.is_token()) else {
+            return;
+        };
+        let (now, ended) = (self.now, |end: Option<i64>| end.is_some_and(|end| end <= self.now));
+        let Some(id) = secret.value.filter(|value| secret.external_id == Some(*value)) else { return };
+        let end = secret.expires_at;
+        let overlap = i64::try_from(self.cluster.rotation.overlap().as_secs()).unwrap();
+        let works = self.object(id).is_some() || ended(end);
+        let before = self.read.iter().rev().find(|read| read.id != id);
+        let lived = before
+            .is_none_or(|read| now - read.last >= overlap || self.object(read.id).is_some() || ended(read.expires_at));
+        self.read.retain(|read| read.id != id);
+        self.read.push(Read { id, last: now, expires_at: end });
+        if self.relied_on && !self.gone && !self.deleting {
+            if !works {
+                self.breaks("the token in the Secret does not log in");
+            }
+            if !lived {
+                self.breaks("the token before the current one ended within its overlap");
+            }
+        }
+    }
+
+    /// How long the shell waits before it looks again.
+    pub(super) fn pause(plan: &Plan<Change>) -> i64 {
+        match &plan.verdict {
+            Verdict::Held(_, Requeue::After(after) | Requeue::NotBefore(after)) => {
+                i64::try_from(after.as_secs()).unwrap()
+            }
+            Verdict::Held(_, Requeue::Backoff) => 60,
+            _ => 10,
+        }
+    }
+}
