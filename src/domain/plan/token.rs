@@ -19,8 +19,10 @@ enum Current<'a> {
     Whole(&'a Credential),
     /// A token that works and whose value is lost.
     Lost(&'a str),
-    /// A token that was there and has gone, or has ended.
+    /// A token that was there and has gone.
     Gone,
+    /// A token whose own end has come: nobody took it away.
+    Ended,
     /// It has gone from the platform a moment ago, as far as can be seen.
     Missing(&'a str),
     /// None yet.
@@ -51,6 +53,8 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
             Plan::held(facts, State::new(Reason::ExternalIDNotFound, message), Requeue::Backoff)
         }
         Current::Gone => mint(facts, None, How::Recreated),
+        // Not one of those that vanished, of which only so many are made again: after a long outage all have ended.
+        Current::Ended => mint(facts, None, How::Rotated),
         Current::Nothing if facts.attempt_open && !facts.powers.marks => undecided(facts),
         Current::Nothing => mint(facts, None, How::Created),
     }
@@ -77,7 +81,10 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
         return Current::Nothing;
     };
     let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
-    if ended || facts.is_gone(now) { Current::Gone } else { Current::Missing(id) }
+    if ended {
+        return Current::Ended;
+    }
+    if facts.is_gone(now) { Current::Gone } else { Current::Missing(id) }
 }
 
 fn keep<C: Clone>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> Plan<C> {
@@ -139,7 +146,7 @@ fn refused<C>(facts: &Facts<C>, current: &Current<'_>, state: &State, now: Times
             (Some(credential.id.as_str()), credential.previous.as_deref().filter(|_| lives))
         }
         Current::Lost(id) => (Some(*id), None),
-        Current::Gone | Current::Missing(_) | Current::Nothing => (None, None),
+        Current::Gone | Current::Ended | Current::Missing(_) | Current::Nothing => (None, None),
     };
     let mut steps = Vec::new();
     plan.left_behind = clear(facts, &mut steps, &[id, outlived]);
