@@ -80,6 +80,10 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
     let Some(id) = credential.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref()) else {
         return Current::Nothing;
     };
+    // It is there and carries another's mark: no use to wait until it is shown as ours, and not ours to revoke.
+    if facts.candidate(id).is_some() {
+        return Current::Nothing;
+    }
     let ended = credential.and_then(|credential| credential.expires_at).is_some_and(|end| end <= now);
     if ended {
         return Current::Ended;
