@@ -50,7 +50,12 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(outage) = &facts.outage {
         return unreachable(facts, outage, now);
     }
-    if facts.recorded_id.is_some() && facts.candidates.is_empty() && facts.may_be_invisible(now) {
+    // One whose making was not reported any more is known by its mark alone.
+    let shown = match stands(facts) {
+        Some(id) => facts.candidate(id).is_some(),
+        None => facts.candidates.iter().any(is_marked),
+    };
+    if !shown && facts.may_be_invisible(now) {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
