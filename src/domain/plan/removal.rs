@@ -27,10 +27,11 @@ fn retain<C>(facts: &Facts<C>) -> Plan<C> {
     let mut steps = Vec::new();
     let is_lost = |candidate: &Candidate<C>| {
         // What was rotated out or never stored is nobody's token.
+        let minted = matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts));
         facts.kind == Kind::Token
             && facts.powers.deletes
             && Some(candidate.id.as_str()) != stands(facts)
-            && matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts))
+            && (minted || is_previous(facts, candidate))
             && !facts.left_behind.contains(&candidate.id)
     };
     for candidate in &facts.candidates {
@@ -154,5 +155,12 @@ fn is_marked<C>(candidate: &Candidate<C>) -> bool {
 fn is_ours<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
     let recorded = facts.recorded_id.as_ref() == Some(&candidate.id)
         || (facts.kind == Kind::Token && stands(facts) == Some(candidate.id.as_str()));
-    is_marked(candidate) || (recorded && !matches!(candidate.ownership, Ownership::Other | Ownership::Offered))
+    let elsewhere = matches!(candidate.ownership, Ownership::Other | Ownership::Offered);
+    is_marked(candidate) || (recorded && !elsewhere) || is_previous(facts, candidate)
+}
+
+/// Whether it is the token before the current one on a platform without marks, which shows it because we asked for its id.
+fn is_previous<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
+    let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_ref());
+    !facts.powers.marks && candidate.ownership == Ownership::Unmarked && previous == Some(&candidate.id)
 }
