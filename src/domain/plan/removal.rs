@@ -67,7 +67,8 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     {
         return plan;
     }
-    if !ours.is_empty() && !facts.powers.deletes {
+    let lives = |id: &String| !facts.powers.marks || facts.candidate(id).is_some();
+    if !facts.powers.deletes && (!ours.is_empty() || facts.left_behind.iter().any(lives)) {
         return left_behind(facts, &ours, "the platform cannot delete it");
     }
     let mut steps = Vec::new();
