@@ -29,7 +29,9 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
     for (index, slot) in facts.slots.iter().enumerate().filter(|(_, slot)| slot.source != Source::ShownOnce) {
         match &slot.state {
             SlotState::Ours(Content::Broken) => return unavailable(facts, slot),
-            SlotState::Ours(_) => {}
+            // The platform gets its values whole or not at all.
+            SlotState::Ours(Content::Mendable) => steps.push(Step::Refresh(index)),
+            SlotState::Ours(Content::Whole | Content::Staged) => {}
             SlotState::Absent => steps.push(Step::Generate(index)),
             // Nothing was created yet, so no Secret can hold what belongs to it: this one was planted, or is another
             // object's.
