@@ -184,6 +184,7 @@ fn rival<'a, C>(facts: &Facts<C>, candidate: &Candidate<C>) -> Option<Identity<'
     let (kind, name) = (facts.kind, &facts.name);
     let who = match candidate.rival.as_ref()? {
         Rival::Named(rival) => format!("the {kind} {rival}"),
+        Rival::Elsewhere if kind == Kind::Organization => format!("an {kind} of another namespace"),
         Rival::Elsewhere => format!("a {kind} of another namespace"),
     };
     Some(refused(Reason::NameConflict, format!("{who} stands for {name} already: choose another name")))
