@@ -1,5 +1,5 @@
-//! Which object on the platform a resource stands for: the one under the recorded id, the one that carries our mark, the
-//! one that the manifest names by id, the one of that name, in this order.
+//! Which object on the platform a resource stands for: the one under the recorded id, the one that the manifest names by
+//! id and no other, the one that carries our mark, the one of that name, in this order.
 
 use jiff::Timestamp;
 
@@ -52,10 +52,14 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
         let message = format!("{id} is not on the platform: looking again before anything is done");
         return Identity::Refused(State::new(Reason::Progressing, message), Requeue::After(ABSENCE));
     }
+    // What the manifest names by id is never made, so nothing is offered that would make it.
+    if facts.policy.external_id.is_some() {
+        return unrecorded(facts, How::Recreated);
+    }
     let decided = facts.resolve == Some(Resolve::StartOver);
     if kind == Kind::Organization {
         // A platform that was emptied or restored would otherwise be filled with empty twins.
-        return if decided && facts.policy.external_id.is_none() {
+        return if decided {
             Identity::StartOver
         } else {
             refused(
@@ -77,9 +81,11 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
     unrecorded(facts, How::Recreated)
 }
 
-/// The object that carries this resource's mark.
+/// The object that carries this resource's mark. Where the manifest names one by id, our mark on another says only that a
+/// former resource of this name was let go while the platform was down.
 fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
-    facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours)
+    let meant = |candidate: &&Candidate<C>| facts.policy.external_id.as_ref().is_none_or(|id| *id == candidate.id);
+    facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours && meant(candidate))
 }
 
 fn unrecorded<C>(facts: &Facts<C>, creation: How) -> Identity<'_, C> {
@@ -179,6 +185,7 @@ fn rival<'a, C>(facts: &Facts<C>, candidate: &Candidate<C>) -> Option<Identity<'
     let (kind, name) = (facts.kind, &facts.name);
     let who = match candidate.rival.as_ref()? {
         Rival::Named(rival) => format!("the {kind} {rival}"),
+        Rival::Elsewhere if kind == Kind::Organization => format!("an {kind} of another namespace"),
         Rival::Elsewhere => format!("a {kind} of another namespace"),
     };
     Some(refused(Reason::NameConflict, format!("{who} stands for {name} already: choose another name")))

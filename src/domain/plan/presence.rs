@@ -28,8 +28,12 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
     let begun = facts.attempt.saturating_add(1);
     for (index, slot) in facts.slots.iter().enumerate().filter(|(_, slot)| slot.source != Source::ShownOnce) {
         match &slot.state {
-            SlotState::Ours(Content::Broken) => return unavailable(facts, slot),
-            SlotState::Ours(_) => {}
+            SlotState::Ours(Content::Broken) => {
+                return unavailable(facts, slot, "delete it: a new value is made with the object");
+            }
+            // The platform gets its values whole or not at all.
+            SlotState::Ours(Content::Mendable) => steps.push(Step::Refresh(index)),
+            SlotState::Ours(Content::Whole | Content::Staged) => {}
             SlotState::Absent => steps.push(Step::Generate(index)),
             // Nothing was created yet, so no Secret can hold what belongs to it: this one was planted, or is another
             // object's.
@@ -73,12 +77,12 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
         match content {
             Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1)),
             _ if settable => steps.extend(renewal()),
-            Some(Content::Broken) => return unavailable(facts, slot),
-            None if slot.written => return unavailable(facts, slot),
+            Some(Content::Broken) => return unavailable(facts, slot, slot.remedy),
+            None if slot.written => return unavailable(facts, slot, slot.remedy),
             None => match late(facts, slot, how) {
                 Some(true) => steps.extend([Step::Generate(index), Step::Refresh(index)]),
                 Some(false) => {}
-                None => return unavailable(facts, slot),
+                None => return unavailable(facts, slot, slot.remedy),
             },
             Some(Content::Mendable) => steps.push(Step::Refresh(index)),
             Some(Content::Whole) if found.stale.contains(&index) => steps.push(Step::Refresh(index)),
@@ -109,11 +113,11 @@ fn late<C>(facts: &Facts<C>, slot: &Slot, how: How) -> Option<bool> {
     }
 }
 
-fn unavailable<C>(facts: &Facts<C>, slot: &Slot) -> Plan<C> {
+fn unavailable<C>(facts: &Facts<C>, slot: &Slot, remedy: &str) -> Plan<C> {
     let message = format!(
         "the value that belongs into the Secret {} is missing or was edited, and cannot be had again: restore that Secret \
-         from a backup, or {}",
-        slot.secret, slot.remedy
+         from a backup, or {remedy}",
+        slot.secret
     );
     // A Secret that is restored tells nobody.
     Plan::held(facts, State::new(Reason::ValueUnavailable, message), Requeue::Poll)

@@ -28,11 +28,11 @@ fn retain<C>(facts: &Facts<C>) -> Plan<C> {
     let mut steps = Vec::new();
     let is_lost = |candidate: &Candidate<C>| {
         // What was rotated out or never stored is nobody's token.
+        let minted = matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts));
         facts.kind == Kind::Token
             && facts.powers.deletes
             && Some(candidate.id.as_str()) != stands(facts)
-            && (is_previous(facts, candidate)
-                || matches!(candidate.ownership, Ownership::OurAttempt(n) if n <= known_attempt(facts)))
+            && (minted || is_previous(facts, candidate))
             && !facts.left_behind.contains(&candidate.id)
     };
     for candidate in &facts.candidates {
@@ -52,13 +52,18 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(outage) = &facts.outage {
         return unreachable(facts, outage, now);
     }
-    let known = [facts.recorded_id.as_deref(), stands(facts)];
-    let hidden = known.into_iter().flatten().any(|id| facts.candidate(id).is_none());
+    // One whose making was not reported any more is known by its mark alone.
+    let known: Vec<&str> = facts.recorded_id.as_deref().into_iter().chain(stands(facts)).collect();
+    let hidden = if known.is_empty() {
+        facts.made_at.is_some() && !facts.candidates.iter().any(is_marked)
+    } else {
+        known.iter().any(|id| facts.candidate(id).is_none())
+    };
     if hidden && facts.may_be_invisible(now) {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
-    let begun = known == [None, None] && facts.attempt_open;
+    let begun = known.is_empty() && facts.attempt_open;
     if begun && !facts.powers.marks && facts.resolve != Some(Resolve::StartOver) {
         return undecided(facts);
     }
@@ -69,7 +74,8 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     {
         return plan;
     }
-    if !ours.is_empty() && !facts.powers.deletes {
+    let lives = |id: &String| !facts.powers.marks || facts.candidate(id).is_some();
+    if !facts.powers.deletes && (!ours.is_empty() || facts.left_behind.iter().any(lives)) {
         return left_behind(facts, &ours, "the platform cannot delete it");
     }
     let mut steps = Vec::new();
@@ -165,16 +171,17 @@ fn is_marked<C>(candidate: &Candidate<C>) -> bool {
     matches!(candidate.ownership, Ownership::Ours | Ownership::OurAttempt(_))
 }
 
-/// By its mark, or by the recorded id where no other mark is on it than that of an owner who gave it up.
+/// By its mark, or by the recorded id where nobody else's mark is on it. What was taken over and keeps the mark of the
+/// owner who gave it up, because drift is only reported, is left there: a deletion cannot be undone.
 fn is_ours<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
     // Whoever edits the Secret may have edited the id in it. Where there are marks, what we made carries one.
     let stored = facts.kind == Kind::Token && !facts.powers.marks && stands(facts) == Some(candidate.id.as_str());
     let recorded = stored || facts.recorded_id.as_ref() == Some(&candidate.id);
-    is_marked(candidate) || is_previous(facts, candidate) || (recorded && candidate.ownership != Ownership::Other)
+    is_marked(candidate) || is_previous(facts, candidate) || (recorded && candidate.ownership == Ownership::Unmarked)
 }
 
 /// Whether it is the token before the current one, on a platform that shows it only because its id was asked for.
 fn is_previous<C>(facts: &Facts<C>, candidate: &Candidate<C>) -> bool {
     let previous = facts.token.credential.as_ref().and_then(|credential| credential.previous.as_ref());
-    !facts.powers.marks && previous == Some(&candidate.id)
+    !facts.powers.marks && candidate.ownership == Ownership::Unmarked && previous == Some(&candidate.id)
 }

@@ -19,8 +19,10 @@ enum Current<'a> {
     Whole(&'a Credential),
     /// A token that works and whose value is lost.
     Lost(&'a str),
-    /// A token that was there and has gone, or has ended.
+    /// A token that was there and has gone.
     Gone,
+    /// A token whose own end has come: nobody took it away.
+    Ended,
     /// A token that was there and carries another owner's mark now.
     Taken(&'a str),
     /// It has gone from the platform a moment ago, as far as can be seen.
@@ -57,6 +59,8 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
             Plan::held(facts, State::new(Reason::ExternalIDNotFound, message), Requeue::Backoff)
         }
         Current::Gone => mint(facts, None, How::Recreated),
+        // Not one of those that vanished, of which only so many are made again: after a long outage all have ended.
+        Current::Ended => mint(facts, None, How::Rotated),
         Current::Nothing if facts.attempt_open && !facts.powers.marks => undecided(facts),
         Current::Nothing => mint(facts, None, How::Created),
     }
@@ -88,8 +92,12 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
     let Some(id) = credential.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref()) else {
         return Current::Nothing;
     };
+    // It is there and carries another's mark: no use to wait until it is shown as ours, and not ours to revoke.
     if facts.candidate(id).is_some() {
         return Current::Taken(id);
+    }
+    if ended {
+        return Current::Ended;
     }
     if is_gone { Current::Gone } else { Current::Missing(id) }
 }
@@ -109,10 +117,11 @@ fn keep<C: Clone>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> 
     let mut steps = holds(facts);
     let left_behind = clear(facts, &mut steps, &[Some(credential.id.as_str()), outlived]);
     if let Some(found) = facts.candidate(&credential.id) {
+        // The mark first: once the Secret is ours, a deletion goes by the mark alone.
+        steps.extend(found.change.clone().map(|change| Step::Update { id: found.id.clone(), change }));
         if !found.stale.is_empty() {
             steps.push(Step::Refresh(0));
         }
-        steps.extend(found.change.clone().map(|change| Step::Update { id: found.id.clone(), change }));
     }
     let next = rotate_at.into_iter().chain(overlap_ends.filter(|end| *end > now)).min();
     Plan { left_behind, next, ..Plan::settled(facts, steps, Some(credential.id.clone()), How::Known) }
@@ -151,7 +160,7 @@ fn refused<C>(facts: &Facts<C>, current: &Current<'_>, state: &State, now: Times
     let id = match current {
         Current::Whole(credential) => Some(credential.id.as_str()),
         Current::Lost(id) | Current::Missing(id) => Some(*id),
-        Current::Taken(_) | Current::Gone | Current::Nothing => None,
+        Current::Taken(_) | Current::Gone | Current::Ended | Current::Nothing => None,
     };
     // Whatever became of the current one, somebody may still use the one before it.
     let outlived = facts.token.credential.as_ref().and_then(|credential| {
