@@ -11,6 +11,9 @@ use crate::domain::plan::Powers;
 use crate::domain::policy::{AdoptionPolicy, DeletionPolicy, DriftPolicy};
 use crate::domain::rotation::Rotation;
 
+/// For how many seconds something is not shown that was shown before.
+const BLINK: i64 = 20;
+
 /// How many backups are kept.
 const BACKUPS: usize = 16;
 
@@ -41,6 +44,8 @@ pub(super) enum Happening {
     Appear(Mark),
     Remark(usize, Mark),
     Drift,
+    /// The platform does not show the object for a moment.
+    Blink,
     // The manifest.
     Deletion(DeletionPolicy),
     ReportDrift(bool),
@@ -96,6 +101,7 @@ impl World {
             Happening::Vanish(_) | Happening::Appear(_) | Happening::Remark(..) | Happening::Drift => {
                 self.tamper(happening);
             }
+            Happening::Blink => self.blink(),
             Happening::Deletion(policy) => self.cluster.policy.deletion = policy,
             Happening::ReportDrift(report) if !self.is_token() => {
                 self.cluster.policy.drift = if report { DriftPolicy::Report } else { DriftPolicy::Correct };
@@ -159,6 +165,18 @@ impl World {
             }
             Happening::Drift => self.objects.iter_mut().for_each(|object| object.drifted = true),
             _ => {}
+        }
+    }
+
+    fn blink(&mut self) {
+        // Twice, and at no time between, is to be gone.
+        if self.memory.missing.is_some() {
+            return;
+        }
+        let (id, until) = (self.current().or(self.cluster.status.id), self.now + BLINK);
+        if let Some(object) = id.and_then(|id| self.object_mut(id)) {
+            object.shown_from = object.shown_from.max(until);
+            self.handled = true;
         }
     }
 
@@ -237,6 +255,7 @@ impl World {
         self.cluster = self.backups[back % self.backups.len()].clone();
         self.handled = true;
         self.memory = Memory::default();
+        self.wait(BLINK);
         self.lose_sight();
     }
 
@@ -254,6 +273,7 @@ impl World {
             }
         }
         self.memory = Memory::default();
+        self.wait(BLINK);
         self.lose_sight();
     }
 }
@@ -297,6 +317,7 @@ fn platform() -> impl Strategy<Value = Happening> {
         mark().prop_map(Happening::Appear),
         (0usize..4, mark()).prop_map(|(which, mark)| Happening::Remark(which, mark)),
         Just(Happening::Drift),
+        Just(Happening::Blink),
     ]
 }
 

@@ -176,8 +176,9 @@ proptest! {
                 let still: Vec<u32> = world.objects.iter().map(|object| object.id).collect();
                 prop_assert_eq!(still, before);
             }
-            let marked = world.objects.iter().any(|object| matches!(object.mark, Mark::Ours | Mark::Attempt(_)));
-            prop_assert!(offline || !marked || !begun || world.setting.powers.visible_after.as_secs() > 0);
+            let ours = |object: &Object| matches!(object.mark, Mark::Ours | Mark::Attempt(_));
+            let marked = world.objects.iter().any(|object| ours(object) && object.shown_from <= world.now);
+            prop_assert!(offline || !begun || !marked);
             prop_assert_eq!(&world.broken, &None);
             return Ok(());
         }
@@ -204,6 +205,7 @@ proptest! {
             1 => Just(Happening::Style),
             1 => Just(Happening::Refuse),
             1 => Just(Happening::Outage),
+            1 => Just(Happening::Blink),
             1 => prop::sample::select(vec![1_000, 9_000, 40_000, 90_000]).prop_map(Happening::Wait),
         ], 40),
     ) {
