@@ -32,6 +32,10 @@ pub trait ManagedStatus: ObjectStatus {
     fn set_last_handled_rotate_at(&mut self, _: Option<String>) {}
     /// Records in which fields the platform differs.
     fn set_drift(&mut self, _: Vec<String>) {}
+    /// When the credential was made.
+    fn issued_at(&self) -> Option<Timestamp> {
+        None
+    }
     /// Ids of tokens that are given up.
     fn left_behind(&self) -> &[String] {
         &[]
@@ -94,6 +98,9 @@ managed_status!(TokenStatus {
     }
     fn set_last_handled_rotate_at(&mut self, value: Option<String>) {
         self.last_handled_rotate_at = value;
+    }
+    fn issued_at(&self) -> Option<Timestamp> {
+        self.issued_at.as_ref().map(|time| time.0)
     }
     fn left_behind(&self) -> &[String] {
         &self.left_behind

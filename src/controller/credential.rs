@@ -47,10 +47,18 @@ pub async fn credential<K: Managed>(
     let Some(id) = annotation(SECRET_EXTERNAL_ID) else {
         return Ok(None);
     };
-    // What status recorded of the same token proves the value; what it does not speak of is tried.
-    let proved = ours && status.external_id() == Some(id);
+    // What status recorded of the same token proves the value; what it does not speak of is tried. A value that it does
+    // speak of under another id is under a wrong one: somebody edited the Secret.
+    let recorded = status.external_id();
+    let proved = ours && recorded == Some(id);
+    let mislabelled = recorded.is_some_and(|recorded| recorded != id)
+        && desired
+            .slots
+            .first()
+            .is_some_and(|slot| slot.recorded.digest.as_ref() == Some(&slot.digest(&stored.values)));
     let deleting = object.meta().deletion_timestamp.is_some();
     let sound = match content {
+        Content::Whole if mislabelled => false,
         Content::Whole if proved || (ours && deleting) => true,
         Content::Whole if deleting => false,
         Content::Whole => logs_in(desired, stored, id, ours).await?,

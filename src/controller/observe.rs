@@ -15,11 +15,12 @@ use crate::api::annotation::{
     FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
     SECRET_ROTATED_FOR,
 };
-use crate::api::{ManagedStatus as _, ObjectStatus};
+use crate::api::ManagedStatus;
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::facts::{Candidate, Content, Facts, Powers, Slot, SlotState, TokenFacts};
+use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
@@ -105,8 +106,15 @@ fn facts<K: Managed>(
     let Seen { records, states, secrets, outage, token } = seen;
     let (uid, now) = (&desired.uid, context.now());
     let recorded_id = draft.external_id().map(str::to_owned);
-    let known = token.credential.as_ref().map(|credential| &credential.id).or(recorded_id.as_ref());
-    let missing = known.is_some_and(|id| !records.iter().any(|record| record.id() == id)) && outage.is_none();
+    let shown = |id: &String| records.iter().find(|record| record.id() == id);
+    let minted = |id: &String| {
+        let ownership = shown(id).map(|record| desired.mark.judge(record.owner()));
+        matches!(ownership, Some(Ownership::OurAttempt(_)))
+    };
+    // An id that somebody wrote into the Secret is not looked for, as the plan does not believe it.
+    let credential = token.credential.as_ref().filter(|credential| credential.sound || minted(&credential.id));
+    let known = credential.map(|credential| &credential.id).or(recorded_id.as_ref());
+    let missing = known.is_some_and(|id| shown(id).is_none()) && outage.is_none();
     let (stale, candidates) = (&secrets, records);
     let candidates = candidates
         .iter()
@@ -189,9 +197,9 @@ fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
 }
 
 /// When the object was last made: as this process knows, or at the latest when it became Ready.
-fn made_at<S: ObjectStatus>(context: &Context, uid: &str, status: &S) -> Option<jiff::Timestamp> {
+fn made_at<S: ManagedStatus>(context: &Context, uid: &str, status: &S) -> Option<jiff::Timestamp> {
     let ready = condition::ready(status.conditions()).filter(|ready| ready.status == "True");
-    context.made.since(uid).max(ready.map(|ready| ready.last_transition_time.0))
+    context.made.since(uid).max(ready.map(|ready| ready.last_transition_time.0)).max(status.issued_at())
 }
 
 /// Whether a request for a new credential is not answered yet: neither by what status records nor by what the Secret
@@ -346,7 +354,7 @@ pub fn judge<K: Managed>(
         return (SlotState::Absent, None);
     };
     if is_ours(&secret, &desired.uid) {
-        let content = slot.content(&secret, vouches(status, &secret));
+        let content = slot.content(&secret, vouches(desired.rotate_request.as_deref(), status, &secret));
         return (SlotState::Ours(content), Some(secret));
     }
     if names_us(&secret, object) {
@@ -356,12 +364,14 @@ pub fn judge<K: Managed>(
     (SlotState::Foreign, None)
 }
 
-/// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first.
-fn vouches<S: crate::api::ManagedStatus>(status: &S, secret: &StoredSecret) -> bool {
+/// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first, with
+/// the id of its token or the request that its password answers.
+fn vouches<S: ManagedStatus>(request: Option<&str>, status: &S, secret: &StoredSecret) -> bool {
     let id = secret.annotations.get(SECRET_EXTERNAL_ID).map(String::as_str);
     let answered = secret.annotations.get(SECRET_ROTATED_FOR).map(String::as_str);
     let same_object = id.is_none() || status.external_id().is_none() || id == status.external_id();
-    same_object && (answered.is_none() || answered == status.last_handled_rotate_at())
+    let newer = answered.is_some() && answered == request && answered != status.last_handled_rotate_at();
+    same_object && !newer
 }
 
 /// Whether a Secret of ours is there whole.
