@@ -153,6 +153,7 @@ fn of_a_retained_token_the_one_in_use_stays_and_what_nobody_uses_is_revoked() {
     let then = |steps: &[Step<Change>]| [steps, &end].concat();
     let unrecorded = || token().shows("x", Ownership::OurAttempt(9));
     let edited = || token().says(|said| (said.id, said.sound) = ("z".to_owned(), false));
+    let left = || overlapping().with(|facts| facts.left_behind = vec!["a".to_owned()]);
     let kept_both = || then(&[release("b"), release("a")]);
     check_left([
         ("the one in use", retained(token()), then(&[release("b")]), &[]),
@@ -160,6 +161,7 @@ fn of_a_retained_token_the_one_in_use_stays_and_what_nobody_uses_is_revoked() {
         ("on a platform without marks", retained(overlapping_without_marks()), then(&[revoke("a")]), &[]),
         ("where nothing can be revoked", cannot_delete(retained(overlapping())), kept_both(), &[]),
         ("of an attempt that nobody recorded", retained(unrecorded()), then(&[release("b"), release("x")]), &[]),
+        ("named as left behind", retained(left()), then(&[release("b"), release("a")]), &["a"]),
         ("whose Secret was edited", retained(edited()), then(&[release("b")]), &[]),
     ]);
 }

@@ -202,17 +202,16 @@ fn check<const N: usize>(rows: [Row; N]) {
     }
 }
 
+/// A row about what is left behind.
+type RowLeft = (&'static str, Facts<Change>, Vec<Step<Change>>, &'static [&'static str]);
+
 /// The sentence, what is given, what is done, what is left behind then.
-fn check_left<const N: usize>(rows: [(&str, Facts<Change>, Vec<Step<Change>>, &[&str]); N]) {
+fn check_left<const N: usize>(rows: [RowLeft; N]) {
     for (sentence, given, steps, left_behind) in rows {
         let plan = plan(&given, now());
         assert_eq!(plan.steps, steps, "{sentence}");
         assert_eq!(plan.left_behind, left_behind, "{sentence}");
     }
-}
-
-fn steps(facts: &Facts<Change>) -> Vec<Step<Change>> {
-    plan(facts, now()).steps
 }
 
 /// What a plan that does nothing says.
