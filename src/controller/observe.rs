@@ -11,11 +11,11 @@ use super::describe;
 use super::managed::{Desired, Managed};
 use super::slot::SlotSpec;
 use super::stop::Stop;
+use crate::api::ManagedStatus;
 use crate::api::annotation::{
     FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
     SECRET_ROTATED_FOR,
 };
-use crate::api::ManagedStatus;
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};

@@ -92,9 +92,10 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
     let Some(id) = credential.map(|credential| credential.id.as_str()).or(facts.recorded_id.as_deref()) else {
         return Current::Nothing;
     };
-    // It is there and carries another's mark: no use to wait until it is shown as ours, and not ours to revoke.
+    // It is there and carries another's mark: no use to wait until it is shown as ours, and not ours to revoke. One that only
+    // a copied Secret names was never ours.
     if facts.candidate(id).is_some() {
-        return Current::Taken(id);
+        return if facts.recorded_id.as_deref() == Some(id) { Current::Taken(id) } else { Current::Nothing };
     }
     if ended {
         return Current::Ended;
