@@ -135,6 +135,7 @@ fn facts<K: Managed>(
             secret: slot.name.clone(),
             source: slot.content.source(),
             state,
+            made_for: secret.as_ref().and_then(|secret| secret.annotations.get(SECRET_EXTERNAL_ID).cloned()),
             collected: secret.as_ref().is_some_and(|secret| secret.controller_uid.is_some()),
             written: slot.recorded.written,
             late: slot.late,

@@ -132,6 +132,9 @@ pub struct Slot {
     pub source: Source,
     /// What is there.
     pub state: SlotState,
+    /// The platform's id of the object that its values belong to, where it says so. One that says nothing was made ahead of
+    /// an object.
+    pub made_for: Option<String>,
     /// It has an owner reference, and so is collected when the resource goes.
     pub collected: bool,
     /// Status says that it was written before.

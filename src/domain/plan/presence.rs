@@ -7,6 +7,7 @@ use super::{Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source,
 use crate::domain::condition::{Reason, State};
 use crate::domain::fault::Requeue;
 use crate::domain::policy::DriftPolicy;
+use crate::domain::request::Resolve;
 
 pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(state) = &facts.refused {
@@ -71,6 +72,9 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             SlotState::Claimed { external_id, .. } if external_id.as_ref() != Some(&found.id) => {
                 return conflict(facts, slot);
             }
+            SlotState::Ours(_) if !settable && is_unused(facts, slot, found, how) => {
+                return unavailable(facts, slot, "delete it, which was made ahead and never used");
+            }
             SlotState::Claimed { content, .. } | SlotState::Ours(content) => Some(*content),
             SlotState::Absent => None,
         };
@@ -97,6 +101,15 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
         }
     }
     Plan { drift: Some(drift), ..Plan::settled(facts, steps, Some(found.id.clone()), how) }
+}
+
+/// Whether a Secret was made ahead of an object, and then another one was found and taken over, which has a value of its
+/// own. Where a person says that the object is ours, the value is too.
+fn is_unused<C>(facts: &Facts<C>, slot: &Slot, found: &Candidate<C>, how: How) -> bool {
+    matches!(how, How::Adopted | How::TakenOver)
+        && slot.late != Late::Generate
+        && slot.made_for.as_ref() != Some(&found.id)
+        && facts.resolve != Some(Resolve::Adopt)
 }
 
 /// Whether a Secret that was never written is made for an object that is there; `None` where its value is one that the

@@ -224,6 +224,9 @@ impl World {
             secret: format!("secret-{slot}"),
             source: self.setting.shape.source(),
             state: self.state(slot, draft),
+            made_for: self.cluster.secrets[slot]
+                .as_ref()
+                .and_then(|secret| secret.external_id.map(|id| id.to_string())),
             collected: self.cluster.secrets[slot].as_ref().is_some_and(|secret| secret.collected),
             written: self.cluster.status.digests[slot].is_some(),
             late: self.setting.shape.late(slot),

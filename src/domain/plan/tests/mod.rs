@@ -107,7 +107,8 @@ fn credential() -> Credential {
 
 fn slot(source: Source, state: SlotState) -> Slot {
     let secret = "acme-secret".to_owned();
-    Slot { secret, source, state, collected: true, written: false, late: Late::Never, remedy: "ask for a new one" }
+    let remedy = "ask for a new one";
+    Slot { secret, source, state, made_for: None, collected: true, written: false, late: Late::Never, remedy }
 }
 
 /// A Secret of an earlier resource of this name, whose values belong to the object with that id.
