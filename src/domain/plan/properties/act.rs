@@ -151,6 +151,10 @@ impl World {
             Some(attempt) if token => Mark::Attempt(attempt),
             _ => Mark::Ours,
         };
+        let twin = |object: &Object| object.mark == mark && object.shown_from <= self.now;
+        if matches!(mark, Mark::Attempt(_)) && self.objects.iter().any(twin) {
+            self.breaks("two tokens carry the mark of one attempt");
+        }
         let (id, password) =
             (self.fresh(), self.cluster.secrets.iter().take(slots).next().and_then(|s| s.as_ref()?.value));
         let expires_at = self.cluster.rotation.expires_at(at(self.now)).map(jiff::Timestamp::as_second);

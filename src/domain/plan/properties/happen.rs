@@ -266,6 +266,7 @@ impl World {
         let count = self.cluster.secrets.len();
         (self.cluster.finalizer, self.cluster.platform_held) = (false, false);
         self.cluster.status = Status::new(count);
+        self.handled = true;
         for stored in &mut self.cluster.secrets {
             *stored = stored.take().filter(|stored| secrets || stored.label == Label::Foreign);
             if let Some(stored) = stored.as_mut().filter(|stored| stored.label == Label::Ours) {

@@ -122,7 +122,7 @@ fn several(happening: impl Strategy<Value = Happening>, most: usize) -> impl Str
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4000))]
+    #![proptest_config(ProptestConfig::with_cases(3000))]
 
     /// Whatever happened before: left alone it comes to rest, and says why where it is not Ready. On the way nothing is made
     /// twice, nothing that is not ours is touched, and no value is lost.

@@ -196,6 +196,11 @@ impl World {
 
     fn settled(&mut self, status: &mut Status, how: How, id: Id, resolved: bool) {
         let slots = self.slots();
+        // By the manifest, or by a person's answer.
+        let unasked = self.cluster.policy.adoption == AdoptionPolicy::Never && !resolved;
+        if how == How::Adopted && unasked {
+            self.breaks("nobody's object was taken unasked");
+        }
         status.adopted = match how {
             How::Created | How::Recreated => false,
             How::Adopted | How::TakenOver => true,
