@@ -7,6 +7,7 @@
 
 mod conflicts;
 mod deletion;
+mod hostile;
 mod kept;
 mod minted;
 mod orders;
