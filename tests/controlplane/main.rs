@@ -11,6 +11,7 @@ mod conflicts;
 mod deletion;
 mod ends;
 mod examples;
+mod hostile;
 mod kept;
 mod minted;
 mod moved;

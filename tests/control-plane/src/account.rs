@@ -16,8 +16,17 @@ impl ControlPlane {
     /// cluster. The namespace is made where it is missing and is the kubeconfig's current one. The token lasts for 24
     /// hours. The file lies in the plane's directory and only its owner can read it.
     pub fn service_account_kubeconfig(&self, namespace: &str, name: &str, rules: &Path) -> Result<PathBuf, Error> {
+        self.account_kubeconfig(namespace, name, rules, Reach::Cluster)
+    }
+
+    /// The same with the rights in that namespace alone: what somebody has who was given a namespace.
+    pub fn tenant_kubeconfig(&self, namespace: &str, name: &str, rules: &Path) -> Result<PathBuf, Error> {
+        self.account_kubeconfig(namespace, name, rules, Reach::Namespace)
+    }
+
+    fn account_kubeconfig(&self, namespace: &str, name: &str, rules: &Path, reach: Reach) -> Result<PathBuf, Error> {
         self.apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": namespace } }))?;
-        self.apply(&account(namespace, name, &read_rules(rules)?))?;
+        self.apply(&account(namespace, name, &read_rules(rules)?, reach))?;
         let token = self.run(["create", "token", name, "--namespace", namespace, "--duration=24h"])?.trim().to_owned();
         let (server, authority) = self.cluster()?;
         let document = kubeconfig::document(&server, &authority, Credential::Token(&token), namespace);
@@ -42,6 +51,15 @@ impl ControlPlane {
     }
 }
 
+/// Where an account's rights hold.
+#[derive(Clone, Copy, Debug)]
+enum Reach {
+    /// Everywhere.
+    Cluster,
+    /// In its own namespace.
+    Namespace,
+}
+
 /// The rules of a file, as JSON.
 fn read_rules(path: &Path) -> Result<Value, Error> {
     let text = fs::read_to_string(path).map_err(|source| Error::File { path: path.to_owned(), source })?;
@@ -54,16 +72,19 @@ fn read_rules(path: &Path) -> Result<Value, Error> {
 }
 
 /// The account and its rights.
-fn account(namespace: &str, name: &str, rules: &Value) -> Value {
-    let role = format!("{namespace}-{name}");
+fn account(namespace: &str, name: &str, rules: &Value, reach: Reach) -> Value {
+    let (role, binding, metadata) = match reach {
+        Reach::Cluster => ("ClusterRole", "ClusterRoleBinding", json!({ "name": format!("{namespace}-{name}") })),
+        Reach::Namespace => ("Role", "RoleBinding", json!({ "name": name, "namespace": namespace })),
+    };
     json!({ "apiVersion": "v1", "kind": "List", "items": [
         { "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": name, "namespace": namespace } },
-        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": { "name": role }, "rules": rules },
+        { "apiVersion": "rbac.authorization.k8s.io/v1", "kind": role, "metadata": metadata, "rules": rules },
         {
             "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": { "name": role },
-            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role },
+            "kind": binding,
+            "metadata": metadata,
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": role, "name": metadata["name"] },
             "subjects": [{ "kind": "ServiceAccount", "name": name, "namespace": namespace }],
         },
     ]})

@@ -69,6 +69,20 @@ fn a_service_account_has_the_rights_of_its_file_and_no_others() {
 }
 
 #[test]
+fn a_tenant_has_its_rights_in_its_namespace_alone() {
+    let (own, other) = (plane().namespace("rights").unwrap(), plane().namespace("rights").unwrap());
+    let kubeconfig = plane().tenant_kubeconfig(&own, "reader", rules()).unwrap();
+    let may = |namespace: &str| {
+        let get = ["get", "configmaps", "--namespace", namespace];
+        plane().kubectl_as(&kubeconfig).args(get).output().unwrap().status.success()
+    };
+    assert_eq!((may(&own), may(&other)), (true, false));
+    for namespace in [own, other] {
+        plane().delete_namespace(&namespace).unwrap();
+    }
+}
+
+#[test]
 fn a_namespace_can_be_deleted() {
     let namespace = plane().namespace("goes").unwrap();
     plane().run(["create", "configmap", "inside", "--namespace", &namespace]).unwrap();

@@ -40,6 +40,11 @@ impl Cluster {
         Self { client: self.client.clone(), namespace: namespace.to_owned() }
     }
 
+    /// That namespace, seen with the rights of a client.
+    pub(crate) fn by(client: Client, namespace: &str) -> Self {
+        Self { client, namespace: namespace.to_owned() }
+    }
+
     /// Its name.
     pub(crate) fn namespace(&self) -> &str {
         &self.namespace
@@ -59,7 +64,8 @@ impl Cluster {
         let (group, version) = if KINDS.contains(&kind) { ("org-operator.dev", "v1alpha1") } else { ("", "v1") };
         let plural = format!("{}s", kind.to_lowercase());
         let resource = ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, kind), &plural);
-        if kind == "Namespace" {
+        // Without a namespace it is all of them.
+        if kind == "Namespace" || self.namespace.is_empty() {
             Api::all_with(self.client.clone(), &resource)
         } else {
             Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
