@@ -167,17 +167,24 @@ pub struct OrganizationAdmin {
     #[x_kube(
         validation = rule::unchanged("email", "it is only used when the organisation is created"),
         validation = rule::email(),
+        validation = rule::printable("email"),
     )]
     pub email: String,
     /// First name. Cannot be added, changed or removed later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
-    #[x_kube(validation = rule::unchanged("firstName", "it is only used when the organisation is created"))]
+    #[x_kube(
+        validation = rule::unchanged("firstName", "it is only used when the organisation is created"),
+        validation = rule::printable("firstName"),
+    )]
     pub first_name: Option<String>,
     /// Last name. Cannot be added, changed or removed later.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
-    #[x_kube(validation = rule::unchanged("lastName", "it is only used when the organisation is created"))]
+    #[x_kube(
+        validation = rule::unchanged("lastName", "it is only used when the organisation is created"),
+        validation = rule::printable("lastName"),
+    )]
     pub last_name: Option<String>,
     /// The Secret with `username` and `password`, by default `<name of this resource>-admin`. There is none where the
     /// platform invites by e-mail.

@@ -38,9 +38,12 @@ pub struct SecretTarget {
     #[x_kube(validation = rule::dns_subdomain("a Secret's name"))]
     pub name: Option<String>,
     /// Type of the Secret, for example `Opaque` or `kubernetes.io/basic-auth`. Kubernetes asks for certain keys with
-    /// some types: add them with `template`. Cannot be changed later.
+    /// some types: add them with `template`. Not allowed: the types that Kubernetes itself takes for credentials of the
+    /// cluster, `kubernetes.io/service-account-token` and `bootstrap.kubernetes.io/token`. Cannot be changed later.
     #[serde(rename = "type", default = "opaque")]
     #[schemars(length(min = 1, max = 253))]
+    #[x_kube(validation = Rule::new("!(self in ['kubernetes.io/service-account-token', 'bootstrap.kubernetes.io/token'])")
+        .message("a Secret of this type is a credential of the cluster itself: choose another type"))]
     pub type_: String,
     /// Labels for the Secret, beside the operator's own. The labels of this resource are never copied. May change at
     /// any time. Not allowed: `app.kubernetes.io/instance` (Argo CD would prune the Secret) and `org-operator.dev/...`.

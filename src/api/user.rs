@@ -72,15 +72,17 @@ pub struct UserSpec {
     /// platform can change it. Example: `ada@acme.example`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 254))]
-    #[x_kube(validation = rule::email())]
+    #[x_kube(validation = rule::email(), validation = rule::printable("email"))]
     pub email: Option<String>,
     /// First name. Left out: not touched on the platform. May change at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
+    #[x_kube(validation = rule::printable("firstName"))]
     pub first_name: Option<String>,
     /// Last name. Left out: not touched on the platform. May change at any time.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 100))]
+    #[x_kube(validation = rule::printable("lastName"))]
     pub last_name: Option<String>,
     /// The user's roles in the organisation, whole, by the platform's own names: `Administrators` on ROCKIT and the
     /// embedded directory, `Admin` on Rockfish and Tyk. `[]` takes all roles away; left out, roles are not touched. May

@@ -354,25 +354,31 @@ pub fn judge<K: Managed>(
     let Some(secret) = stored else {
         return (SlotState::Absent, None);
     };
+    // Asked of the resource and not answered yet: the Secret alone, which others may edit, asks for nothing.
+    let pending = desired.rotate_request.as_deref().filter(|request| status.last_handled_rotate_at() != Some(*request));
     if is_ours(&secret, &desired.uid) {
-        let content = slot.content(&secret, vouches(desired.rotate_request.as_deref(), status, &secret));
+        let content = slot.content(&secret, vouches::<K>(status, &secret, pending), pending.is_some());
         return (SlotState::Ours(content), Some(secret));
     }
     if names_us(&secret, object) {
         let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
-        return (SlotState::Claimed { external_id, content: slot.content(&secret, false) }, Some(secret));
+        let known = external_id.is_some() && external_id.as_deref() == status.external_id();
+        let content = slot.content(&secret, known && vouches::<K>(status, &secret, pending), false);
+        return (SlotState::Claimed { external_id, content }, Some(secret));
     }
     (SlotState::Foreign, None)
 }
 
 /// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first, with
 /// the id of its token or the request that its password answers.
-fn vouches<S: ManagedStatus>(request: Option<&str>, status: &S, secret: &StoredSecret) -> bool {
-    let id = secret.annotations.get(SECRET_EXTERNAL_ID).map(String::as_str);
-    let answered = secret.annotations.get(SECRET_ROTATED_FOR).map(String::as_str);
-    let same_object = id.is_none() || status.external_id().is_none() || id == status.external_id();
-    let newer = answered.is_some() && answered == request && answered != status.last_handled_rotate_at();
-    same_object && !newer
+fn vouches<K: Managed>(status: &K::Status, secret: &StoredSecret, pending: Option<&str>) -> bool {
+    let annotation = |name| secret.annotations.get(name).map(String::as_str);
+    let newer = pending.is_some() && annotation(SECRET_ROTATED_FOR) == pending;
+    // Each token is another object; a key pair or a password stays the same whatever id the Secret names.
+    let id = annotation(SECRET_EXTERNAL_ID);
+    let same_token =
+        K::KIND != Kind::Token || id.is_none() || status.external_id().is_none() || id == status.external_id();
+    same_token && !newer
 }
 
 /// Whether a Secret of ours is there whole.

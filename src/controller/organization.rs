@@ -122,7 +122,17 @@ impl Managed for Organization {
         let deleting = self.meta().deletion_timestamp.is_some();
         let mut imported = None;
         if !deleting {
-            self.check(context, &place, &name)?;
+            if let (Some(asked), Some(has)) = (&self.spec.external_id, &status.external_id)
+                && asked != has
+            {
+                return Err(Stop::held(
+                    Reason::InvalidSpec,
+                    format!(
+                        "externalID: this resource stands for {has} already: make another Organization for {asked}"
+                    ),
+                ));
+            }
+            self.check(context, &place, &name).await?;
             imported = match &self.spec.key_pair {
                 Some(KeyPair { import: Some(import), .. }) => Some(import::import(context, &namespace, import).await?),
                 _ => None,

@@ -3,6 +3,7 @@
 use kube::ResourceExt;
 
 use super::context::Context;
+use super::grant::grant;
 use super::managed::Place;
 use super::stop::Stop;
 use crate::api::{ObjectStatus as _, Organization, PlatformType};
@@ -14,7 +15,12 @@ use crate::domain::policy::{AdoptionPolicy, DeletionPolicy};
 
 impl Organization {
     /// Whether the manifest can be carried out there.
-    pub(super) fn check(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
+    pub(super) async fn check(
+        &self,
+        context: &Context,
+        place: &Place<entity::Organization>,
+        name: &str,
+    ) -> Result<(), Stop> {
         let spec = &self.spec;
         let is = |type_| place.platform.type_ == type_;
         if spec.rockit.is_some() && !is(PlatformType::Rockit) {
@@ -59,7 +65,7 @@ impl Organization {
                 return Err(Stop::held(Reason::NotPermitted, message));
             }
         }
-        self.check_unique(context, place, name)
+        self.check_unique(context, place, name).await
     }
 
     /// Whose name a refusal may say: one of this namespace only.
@@ -69,7 +75,12 @@ impl Organization {
 
     /// Two resources for one organisation: who has it keeps it, else the oldest gets it. One that is stuck before it
     /// made anything, for want of a grant say, takes no name from others. Another namespace's name is nobody's business.
-    fn check_unique(&self, context: &Context, place: &Place<entity::Organization>, name: &str) -> Result<(), Stop> {
+    async fn check_unique(
+        &self,
+        context: &Context,
+        place: &Place<entity::Organization>,
+        name: &str,
+    ) -> Result<(), Stop> {
         let rank = |organization: &Organization| {
             (organization.creation_timestamp().map(|time| time.0), organization.namespace(), organization.name_any())
         };
@@ -77,14 +88,23 @@ impl Organization {
         let i_have_it = self.has_it();
         let (own_name, own_id) = (self.name_on_platform(), self.id_on_platform());
         let rivals = context.organizations.all(|other| {
-            let stuck = other.status.as_ref().is_some_and(|status| status.condition("Stalled").is_some());
+            // Those that wait for the same name keep their order among themselves.
+            let stalled = other.status.as_ref().and_then(|status| status.condition("Stalled"));
+            let stuck = stalled.is_some_and(|stalled| stalled.reason != Reason::NameConflict.as_str());
             let has_it = other.has_it();
             let first = if has_it == i_have_it { rank(other) < own && (has_it || !stuck) } else { has_it };
             let same_name = own_name.is_some() && other.name_on_platform() == own_name;
             let same_id = own_id.is_some() && other.id_on_platform() == own_id;
             first && other.uid() != self.uid() && (same_name || same_id) && other.is_on(context, place)
         });
-        match rivals.first().map(|rival| self.named(rival)) {
+        let mut first = None;
+        for rival in rivals {
+            if rival.has_it() || rival.may_use_its_platform(context).await {
+                first = Some(self.named(&rival));
+                break;
+            }
+        }
+        match first {
             None => Ok(()),
             Some(Rival::Named(rival)) => Err(Stop::held(
                 Reason::NameConflict,
@@ -95,6 +115,15 @@ impl Organization {
                 format!("an Organization of another namespace stands for {name} already: choose another externalName"),
             )),
         }
+    }
+
+    /// What no grant allows keeps no name, whether anybody has looked at it or not.
+    async fn may_use_its_platform(&self, context: &Context) -> bool {
+        let reference = self.platform_reference(context);
+        let Some(platform) = reference.and_then(|(namespace, name)| context.platforms.get(&namespace, &name)) else {
+            return false;
+        };
+        grant(context, &platform, &self.namespace().unwrap_or_default()).await.is_ok_and(|grant| grant.allowed)
     }
 
     fn has_it(&self) -> bool {

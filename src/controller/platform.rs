@@ -8,6 +8,7 @@ use kube::{Resource, ResourceExt};
 use super::connection::label;
 use super::context::{self, Context};
 use super::finalizer::remove_finalizer;
+use super::grant::grant;
 use super::managed::Reconciled;
 use super::pass::Pass;
 use super::stop::Stop;
@@ -71,7 +72,7 @@ async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, St
     if !platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(Stop::Gone);
     }
-    let left = made_on(platform, context);
+    let left = made_on(platform, context).await;
     if left > 0 {
         return Ok(Stop::held(
             Reason::DependentsExist,
@@ -82,7 +83,7 @@ async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, St
     Ok(Stop::Gone)
 }
 
-fn made_on(platform: &Platform, context: &Context) -> usize {
+async fn made_on(platform: &Platform, context: &Context) -> usize {
     let reference = (platform.namespace().unwrap_or_default(), platform.name_any());
     let is_here = |recorded: Option<&PlatformRecord>| {
         recorded.is_some_and(|recorded| (&recorded.namespace, &recorded.name) == (&reference.0, &reference.1))
@@ -92,11 +93,19 @@ fn made_on(platform: &Platform, context: &Context) -> usize {
     let organizations = context.organizations.all(|organization| {
         begun(organization.finalizers()) && organization.platform_reference(context).as_ref() == Some(&reference)
     });
+    let mut count = 0;
+    for organization in organizations {
+        // A finalizer can be anybody's: what nothing is recorded of counts only where something may have been made.
+        let recorded = organization.status.as_ref().is_some_and(|status| status.platform.is_some());
+        let namespace = organization.namespace().unwrap_or_default();
+        count +=
+            usize::from(recorded || grant(context, platform, &namespace).await.map_or(true, |grant| grant.allowed));
+    }
     let users = context.users.all(|user| {
         begun(user.finalizers()) && is_here(user.status.as_ref().and_then(|status| status.platform.as_ref()))
     });
     let tokens = context.tokens.all(|token| {
         begun(token.finalizers()) && is_here(token.status.as_ref().and_then(|status| status.platform.as_ref()))
     });
-    organizations.len() + users.len() + tokens.len()
+    count + users.len() + tokens.len()
 }

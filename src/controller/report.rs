@@ -261,7 +261,7 @@ async fn publish<K: Reconciled>(context: &Context, object: &K, type_: EventType,
     let event = Event {
         type_,
         reason: reason.to_owned(),
-        note: Some(message),
+        note: Some(shortened(message)),
         action: "Reconcile".to_owned(),
         secondary: None,
     };
@@ -271,6 +271,17 @@ async fn publish<K: Reconciled>(context: &Context, object: &K, type_: EventType,
         // In a namespace that is being deleted nothing can be created any more.
         tracing::debug!(error = &error as &dyn std::error::Error, reason, "event not written");
     }
+}
+
+/// The API server refuses an event whose note is longer than 1024 bytes (events.k8s.io/v1): the condition has it whole.
+fn shortened(mut message: String) -> String {
+    const LONGEST: usize = 1024;
+    const MORE: &str = " …";
+    if message.len() > LONGEST {
+        message.truncate(message.floor_char_boundary(LONGEST - MORE.len()));
+        message.push_str(MORE);
+    }
+    message
 }
 
 /// What an object says whose pass ran out of time.
@@ -286,5 +297,19 @@ pub fn overdue(context: &Context, uid: &str) -> Stop {
             Reason::TimedOut,
             format!("the platform or the API server took longer than {seconds} s to answer"),
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_note_fits_into_an_event_whatever_characters_it_has() {
+        assert_eq!(shortened("short".to_owned()), "short");
+        for character in ["a", "é", "€", "🦀"] {
+            let note = shortened(character.repeat(1025));
+            assert!(note.len() <= 1024 && note.len() > 1000 && note.ends_with(" …"), "{} bytes", note.len());
+        }
     }
 }

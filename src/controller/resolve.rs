@@ -56,9 +56,6 @@ pub async fn resolve(
     let Some(platform) = context.platforms.get(namespace, name) else {
         return Err(Stop::outage(Reason::DependencyNotReady, format!("{shown} is not there")));
     };
-    if platform.meta().deletion_timestamp.is_some() && recorded.is_none() && !leaving {
-        return Err(Stop::held(Reason::DependencyNotReady, format!("{shown} is being deleted")));
-    }
     let grant = grant(context, &platform, from).await?;
     let refused = (!grant.allowed && !leaving).then(|| not_allowed(&shown));
     if let Some(state) = &refused
@@ -66,6 +63,10 @@ pub async fn resolve(
     {
         // A changed Platform or Namespace brings the object back; where Namespaces are not watched it looks itself.
         return Err(Stop::Held { state: state.clone(), requeue: Requeue::Poll, outage: false });
+    }
+    // Only now: how a Platform is, is nobody's business without a grant.
+    if platform.meta().deletion_timestamp.is_some() && recorded.is_none() && !leaving {
+        return Err(Stop::held(Reason::DependencyNotReady, format!("{shown} is being deleted")));
     }
     let api = context.connect.connect(&platform).await.map_err(|_| {
         let reason = platform

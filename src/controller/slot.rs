@@ -164,8 +164,8 @@ impl SlotSpec {
 
     /// Whether the values of a Secret of ours are whole. What status recorded counts only where it `vouches`: where it
     /// speaks of the same values and not of earlier ones.
-    pub fn content(&self, stored: &StoredSecret, vouches: bool) -> Content {
-        if matches!(self.content, SlotContent::Password { .. }) && stored.has(&[key::NEXT_PASSWORD]) {
+    pub fn content(&self, stored: &StoredSecret, vouches: bool, requested: bool) -> Content {
+        if requested && matches!(self.content, SlotContent::Password { .. }) && stored.has(&[key::NEXT_PASSWORD]) {
             return Content::Staged;
         }
         let recorded = self.recorded.digest.as_ref().filter(|_| vouches);
@@ -228,7 +228,7 @@ mod tests {
             annotations: BTreeMap::default(),
             values: values(pairs),
         };
-        slot.content(&stored, vouches)
+        slot.content(&stored, vouches, true)
     }
 
     #[test]

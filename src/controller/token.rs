@@ -17,7 +17,7 @@ use super::user::{not_ready, organization_variables};
 use crate::api::annotation::{SECRET_EXPIRES_AT, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID};
 use crate::api::{PreviousToken, Token, TokenStatus, parse_duration};
 use crate::domain::capability::Capability;
-use crate::domain::condition::Reason;
+use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{self, Kind, NewToken, OfUser, TokenChange, TokenRecord};
 use crate::domain::facts::{Late, Policy};
 use crate::domain::naming::{self, OwnerMark, Ownership};
@@ -99,6 +99,7 @@ impl Managed for Token {
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
+        let orphaned = (!deleting).then(|| self.orphaned(context, &of.organization_id)).flatten();
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());
         draft.user_id = Some(of.user_id.clone());
@@ -106,7 +107,7 @@ impl Managed for Token {
             api: resolved.api,
             platform: resolved.record,
             held: resolved.held,
-            refused: resolved.refused,
+            refused: resolved.refused.or(orphaned),
             may_adopt: false,
             may_delete: true,
             hourly: resolved.hourly,
@@ -224,6 +225,21 @@ impl Token {
             lifetime: parse("lifetime", self.spec.lifetime.as_ref())?,
             every: parse("rotation.every", rotation.map(|rotation| &rotation.every))?,
             overlap: parse("rotation.overlap", rotation.and_then(|rotation| rotation.overlap.as_ref()))?,
+        })
+    }
+
+    /// Why no new token is made where the organisation that it is in is not this namespace's any more: its Organization was
+    /// let go, and may be another's by now.
+    fn orphaned(&self, context: &Context, organization_id: &str) -> Option<State> {
+        let namespace = self.namespace().unwrap_or_default();
+        let user = context.users.get(&namespace, &self.spec.user_ref.name)?;
+        let name = &user.spec.organization_ref.name;
+        let organization = context.organizations.get(&namespace, name);
+        let stands_for = organization.as_ref().and_then(|found| found.status.as_ref()?.external_id.as_deref());
+        (stands_for != Some(organization_id)).then(|| {
+            let message =
+                format!("the Organization {name} that this token's user is in is not there, or is another one now");
+            State::new(Reason::DependencyNotReady, message)
         })
     }
 

@@ -68,6 +68,10 @@ impl Managed for User {
 
         let recorded =
             status.platform.zip(status.organization_id).or_else(|| deleting.then(|| self.begun_in()).flatten());
+        // Whose Organization is gone has no say in an organisation that may be another's by now.
+        if organization.is_none() && !deleting {
+            ready_for_new(None, name)?;
+        }
         let (platform, organization_id) = match (recorded, made_in) {
             (Some(recorded), current) if deleting || current.as_ref().is_none_or(|current| *current == recorded) => {
                 recorded

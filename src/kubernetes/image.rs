@@ -83,7 +83,12 @@ impl SecretImage {
 
     /// What an earlier manifest added and this one does not.
     pub fn obsolete(&self, stored: &StoredSecret) -> Applied {
-        Applied::of(stored).without(&self.applied)
+        let mut obsolete = Applied::of(stored).without(&self.applied);
+        // Whoever edits the Secret may have written that annotation: what is the operator's own stays.
+        obsolete.labels.retain(|name| !self.labels.contains_key(name));
+        obsolete.annotations.retain(|name| !self.annotations.contains_key(name));
+        obsolete.keys.retain(|name| !self.values.contains_key(name));
+        obsolete
     }
 
     /// Whether the Secret that is there is not as it is to be. What is on it beyond that is left alone.

@@ -42,8 +42,8 @@ async fn each_resource_is_written_as_often_as_it_must_be() {
         ("platforms/embedded", &["status", "finalizer"]),
         ("organizations/acme", &["finalizer", "status"]),
         // Made before there is an object; then it is said which one they belong to.
-        ("secrets/acme-keypair", &["create", "patch"]),
-        ("secrets/acme-admin", &["create", "patch"]),
+        ("secrets/acme-keypair", &["dry-run", "create", "patch"]),
+        ("secrets/acme-admin", &["dry-run", "create", "patch"]),
         ("users/ada", &["finalizer", "status"]),
         ("secrets/ada-credentials", &["create", "patch"]),
         ("users/ci", &["finalizer", "status"]),

@@ -35,7 +35,7 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
             // The platform gets its values whole or not at all.
             SlotState::Ours(Content::Mendable) => steps.push(Step::Refresh(index)),
             SlotState::Ours(Content::Whole | Content::Staged) => {}
-            SlotState::Absent => steps.push(Step::Generate(index)),
+            SlotState::Absent => steps.extend(generation(slot, index)),
             // Nothing was created yet, so no Secret can hold what belongs to it: this one was planted, or is another
             // object's.
             SlotState::Foreign | SlotState::Claimed { .. } => return conflict(facts, slot),
@@ -84,7 +84,10 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             Some(Content::Broken) => return unavailable(facts, slot, slot.remedy),
             None if slot.written => return unavailable(facts, slot, slot.remedy),
             None => match late(facts, slot, how) {
-                Some(true) => steps.extend([Step::Generate(index), Step::Refresh(index)]),
+                Some(true) => {
+                    steps.extend(generation(slot, index));
+                    steps.push(Step::Refresh(index));
+                }
                 Some(false) => {}
                 None => return unavailable(facts, slot, slot.remedy),
             },
@@ -101,6 +104,13 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
         }
     }
     Plan { drift: Some(drift), ..Plan::settled(facts, steps, Some(found.id.clone()), how) }
+}
+
+/// Makes a value of our own. A key pair costs seconds, so it is proved first that its Secret can be written: one that
+/// cannot would otherwise cost a key each time that it is tried.
+fn generation<C>(slot: &Slot, index: usize) -> impl Iterator<Item = Step<C>> {
+    let proof = (slot.source == Source::Generated).then_some(Step::ProveWritable(index));
+    proof.into_iter().chain([Step::Generate(index)])
 }
 
 /// Whether a Secret was made ahead of an object, and then another one was found and taken over, which has a value of its

@@ -186,6 +186,26 @@ pub(crate) const MANIFESTS: &[Refused] = &[
         "leave app.kubernetes.io/instance out of labels",
     ),
     refused(
+        "{kind: Token, spec: {userRef: {name: a}, secret: {type: kubernetes.io/service-account-token}}}",
+        "a credential of the cluster itself",
+    ),
+    refused(
+        "{kind: Organization, spec: {keyPair: {secret: {type: bootstrap.kubernetes.io/token}}}}",
+        "a credential of the cluster itself",
+    ),
+    refused(
+        "{kind: User, spec: {organizationRef: {name: a}, type: Machine, firstName: \"a\\u202eb\"}}",
+        "firstName must be printable",
+    ),
+    refused(
+        "{kind: User, spec: {organizationRef: {name: a}, type: Machine, lastName: \"a\\nb\"}}",
+        "lastName must be printable",
+    ),
+    refused(
+        "{kind: User, spec: {organizationRef: {name: a}, type: Machine, email: \"a\\u0007@b.example\"}}",
+        "email must be printable",
+    ),
+    refused(
         "{kind: Token, spec: {userRef: {name: a}, secret: {labels: {org-operator.dev/kind: a}}}}",
         "labels of org-operator.dev/ are the operator's own",
     ),

@@ -2,6 +2,7 @@
 
 use super::*;
 
+const PROVE: Step<Change> = Step::ProveWritable(0);
 const GENERATE: Step<Change> = Step::Generate(0);
 const REFRESH: Step<Change> = Step::Refresh(0);
 const CONTENTS: [Content; 4] = [Content::Whole, Content::Mendable, Content::Broken, Content::Staged];
@@ -52,7 +53,7 @@ fn a_value_of_our_own_is_in_its_secret_before_the_platform_sees_it() {
     let made = || makes(How::Created);
     let used = || vec![create(), REFRESH];
     check([
-        ("no Secret", to_make(SlotState::Absent), vec![GENERATE, create(), REFRESH], made()),
+        ("no Secret", to_make(SlotState::Absent), vec![PROVE, GENERATE, create(), REFRESH], made()),
         ("one of an earlier pass is used as it is", to_make(ours(Content::Whole)), used(), made()),
         (
             "what can be derived is put back first",
@@ -103,7 +104,7 @@ fn a_value_shown_once_is_made_after_its_attempt_is_recorded_and_its_secret_prove
         (
             "beside one of our own",
             to_make(SlotState::Absent).holds(slot(Source::ShownOnce, SlotState::Absent)),
-            vec![GENERATE, Step::ProveWritable(1), Step::RecordAttempt(1), create_as(1), REFRESH],
+            vec![PROVE, GENERATE, Step::ProveWritable(1), Step::RecordAttempt(1), create_as(1), REFRESH],
             makes(How::Created),
         ),
     ]);
@@ -149,13 +150,28 @@ fn a_restored_or_copied_secret_is_taken_up_where_its_values_belong_to_the_same_o
 }
 
 #[test]
+fn a_secret_that_was_made_ahead_is_not_the_value_of_an_object_that_was_found_and_taken_over() {
+    let ahead = |late| to_adopt(ours(Content::Whole), late);
+    let of = |facts: Facts<Change>, id: &str| facts.with(|facts| facts.slots[0].made_for = Some(id.to_owned()));
+    let adopted = || is("1", How::Adopted);
+    check([
+        ("made ahead by a pass that was cut off", ahead(Late::LeaveOut), vec![], unavailable()),
+        ("made for another object", of(ahead(Late::LeaveOut), "2"), vec![], unavailable()),
+        ("of this one: adopted before its resource was lost", of(ahead(Late::LeaveOut), "1"), vec![], adopted()),
+        ("the platform never gets it", ahead(Late::Generate), vec![], adopted()),
+    ]);
+    let said = message(&ahead(Late::LeaveOut));
+    assert!(said.ends_with("or delete it, which was made ahead and never used"), "{said}");
+}
+
+#[test]
 fn a_secret_that_was_never_written_is_made_late_only_where_the_platform_does_not_have_the_value() {
     let adopted = |late| to_adopt(SlotState::Absent, late);
     let resumed =
         |late| begun(Kind::User).shows("1", Ownership::Ours).holds(Slot { late, ..generated(SlotState::Absent) });
     let recorded = |late| resumed(late).recorded("1");
     let by_id = |late| resumed(late).policy(|policy| policy.external_id = Some("1".to_owned()));
-    let late = || vec![GENERATE, REFRESH];
+    let late = || vec![PROVE, GENERATE, REFRESH];
     check([
         ("nobody else's value: adopted", adopted(Late::Generate), late(), is("1", How::Adopted)),
         ("nobody else's value: resumed", resumed(Late::Generate), late(), known()),
@@ -190,7 +206,12 @@ fn one_that_is_made_again_keeps_the_values_of_its_secret_and_gets_what_is_missin
     let again = || makes(How::Recreated);
     check([
         ("a user", vanished(ours(Content::Whole)), vec![create(), REFRESH], again()),
-        ("a user whose Secret went too", vanished(SlotState::Absent), vec![GENERATE, create(), REFRESH], again()),
+        (
+            "a user whose Secret went too",
+            vanished(SlotState::Absent),
+            vec![PROVE, GENERATE, create(), REFRESH],
+            again(),
+        ),
         ("a user, and a copied Secret", vanished(claimed(Some("1"), Content::Whole)), vec![], conflict()),
         ("an organisation", decided(ours(Content::Whole)), vec![Step::StartOver(1), create(), REFRESH], again()),
         (
