@@ -140,7 +140,12 @@ fn unreachable<C>(facts: &Facts<C>, outage: &State, now: Timestamp) -> Plan<C> {
     if now < later(since, PATIENCE) {
         return Plan::held(facts, outage.clone(), Requeue::Backoff);
     }
-    let known: Vec<&str> = facts.recorded_id.as_deref().or(stands(facts)).into_iter().collect();
+    let mut known: Vec<&str> = Vec::new();
+    for id in [facts.recorded_id.as_deref(), stands(facts), outlived(facts, since)].into_iter().flatten() {
+        if !known.contains(&id) {
+            known.push(id);
+        }
+    }
     let mut plan = left_behind(facts, &known, "the platform has not answered for 15 minutes");
     // It is still tried: the platform may come back.
     if let super::Verdict::Held(_, requeue) = &mut plan.verdict {
@@ -159,6 +164,13 @@ fn left_behind<C>(facts: &Facts<C>, ids: &[&str], why: &str) -> Plan<C> {
         facts.kind, facts.name
     );
     Plan::stalled(facts, Reason::LeftBehind, message)
+}
+
+/// The token before the current one, where its overlap had not ended when the platform was last heard of.
+fn outlived<C>(facts: &Facts<C>, since: Timestamp) -> Option<&str> {
+    let credential = facts.token.credential.as_ref().filter(|credential| credential.sound)?;
+    let ends = later(credential.issued_at?, facts.token.rotation.overlap());
+    credential.previous.as_deref().filter(|_| ends > since)
 }
 
 /// The id of the token that is in use.

@@ -27,7 +27,12 @@ fn overlapping() -> Facts<Change> {
     token().shows("a", Ownership::OurAttempt(1)).says(|said| said.previous = Some("a".to_owned()))
 }
 
-/// As that, on a platform that keeps no marks and shows what is asked for by id.
+/// A Token whose edited Secret names one without our mark as the one before.
+fn misled() -> Facts<Change> {
+    token().shows("x", Ownership::Unmarked).says(|said| said.previous = Some("x".to_owned()))
+}
+
+/// A Token whose one before still works, on a platform that keeps no marks and shows what is asked for by id.
 fn overlapping_without_marks() -> Facts<Change> {
     let unmarked = token().shows_nothing().shows("b", Ownership::Unmarked).shows("a", Ownership::Unmarked);
     unmarked.says(|said| said.previous = Some("a".to_owned())).powers(|powers| powers.marks = false)
@@ -117,6 +122,7 @@ fn a_token_goes_with_all_that_its_attempts_minted() {
         ("even what was left behind carries our mark", unknown().deleting(), gone(&["b", "x"]), go.clone()),
         ("stored, neither marked nor recorded: an edited id", stored(true), gone(&[]), go.clone()),
         ("an edited Secret proves nothing", stored(false), gone(&[]), go.clone()),
+        ("and cannot name another as the one before", misled().deleting(), gone(&["b"]), go.clone()),
         ("another resource's stays", others(), gone(&["b"]), go),
     ]);
 }
@@ -162,6 +168,7 @@ fn of_a_retained_token_the_one_in_use_stays_and_what_nobody_uses_is_revoked() {
         ("where nothing can be revoked", cannot_delete(retained(overlapping())), kept_both(), &[]),
         ("of an attempt that nobody recorded", retained(unrecorded()), then(&[release("b"), release("x")]), &[]),
         ("named as left behind", retained(left()), then(&[release("b"), release("a")]), &["a"]),
+        ("whose Secret names one without our mark", retained(misled()), then(&[release("b")]), &[]),
         ("whose Secret was edited", retained(edited()), then(&[release("b")]), &[]),
     ]);
 }
@@ -214,6 +221,7 @@ fn what_the_platform_cannot_delete_is_named_until_somebody_lets_it_go() {
     let tokens = || cannot_delete(overlapping().deleting());
     assert_eq!(message(&tokens()), said("b, a", "Token"));
     assert_eq!(message(&left(tokens())), said("b, a, x", "Token"));
+    assert_eq!(message(&left(tokens().shows("x", Ownership::OurAttempt(1)))), said("b, a, x", "Token"));
     assert_eq!(message(&without_marks(left(nothing()))), said("x", "User"));
 }
 
@@ -242,6 +250,10 @@ fn a_platform_that_does_not_answer_is_waited_for_and_after_15_minutes_named() {
     assert_eq!(message(&since(900)), said("1", "User"));
     assert_eq!(message(&away(begun(Kind::User))), said("no id is known", "User"));
     assert_eq!(message(&away(token().with(|facts| facts.recorded_id = None))), said("b", "Token"));
+    assert_eq!(message(&away(overlapping())), said("b, a", "Token"), "its overlap had not ended");
+    let half_an_hour = Rotation { overlap: Some(Duration::from_mins(30)), ..Rotation::default() };
+    assert_eq!(message(&away(overlapping().rotates(half_an_hour))), said("b", "Token"), "it was revoked in time");
+    assert_eq!(message(&away(token().recorded("a"))), said("a, b", "Token"), "stored, and not recorded yet");
     assert_eq!(message(&away(token()).with(|f| f.left_behind = vec!["x".to_owned()])), said("b, x", "Token"));
 }
 

@@ -22,7 +22,7 @@ fn named_by_absent_id() -> Facts<Change> {
     begun(ORGANIZATION).policy(if_exists).policy(|policy| policy.external_id = Some("9".to_owned()))
 }
 
-/// A user that is recorded, and was seen to be away often enough.
+/// One that is recorded, and was seen to be away often enough.
 fn gone(kind: Kind) -> Facts<Change> {
     made(kind).away(ago(30))
 }
@@ -211,12 +211,18 @@ fn gone_is_what_was_seen_to_be_away_twice_and_not_just_after_its_making() {
         ("made 89 seconds ago, where 90 may pass", slow(89), vec![], looks_again()),
         ("made 90 seconds ago", slow(90), again().0, again().1),
         (
-            "made a moment ago, where what is made is shown at once",
-            slow(1).powers(|powers| powers.visible_after = Duration::ZERO),
+            "made just now by another's clock, where what is made is shown at once",
+            slow(-1).powers(|powers| powers.visible_after = Duration::ZERO),
             again().0,
             again().1,
         ),
-        ("restored under another id, by our mark", gone(USER).shows("2", Ownership::Ours), vec![], is("2", How::Known)),
+        (
+            "restored under another id, by our mark: at once, an organisation too",
+            made(ORGANIZATION).shows_nothing().shows("2", Ownership::Ours),
+            vec![],
+            is("2", How::Known),
+        ),
+        ("as that, when it counts as gone", gone(USER).shows("2", Ownership::Ours), vec![], is("2", How::Known)),
     ]);
 }
 

@@ -62,6 +62,7 @@ fn a_token_is_minted_with_its_attempt_recorded_and_its_secret_proved() {
         ("after two attempts", new_token().with(|facts| facts.attempt = 2), mint(3, None), makes(How::Created)),
         ("into a Secret that is somebody else's", foreign, vec![], held_until(Reason::SecretConflict, Requeue::Poll)),
         ("one that is there needs nothing", token(), vec![], kept()),
+        ("but its finalizer", token().with(|facts| facts.finalizer = false), vec![Step::AddFinalizer], kept()),
     ]);
 }
 
@@ -130,6 +131,8 @@ fn a_backlog_is_spread_over_a_minute() {
 fn the_one_before_goes_on_working_until_the_overlap_is_over() {
     let overlap = |overlap| Rotation { overlap: Some(hours(overlap)), ..every(100) };
     let revoked = || vec![revoke("a")];
+    let named = |seconds| aged(every(100), seconds).says(|said| said.previous = Some("a".to_owned()));
+    let edited = named(10 * HOUR).shows("a", Ownership::Unmarked);
     check([
         ("a second before", followed(overlap(5), 5 * HOUR - 1), vec![], kept()),
         ("at its end", followed(overlap(5), 5 * HOUR), revoked(), kept()),
@@ -139,16 +142,13 @@ fn the_one_before_goes_on_working_until_the_overlap_is_over() {
         ("the hour is over", followed(Rotation::default(), HOUR), revoked(), kept()),
         ("on a platform without marks", without_marks(followed(Rotation::default(), HOUR - 1)), vec![], kept()),
         ("on a platform without marks, over", without_marks(followed(Rotation::default(), HOUR)), revoked(), kept()),
-        (
-            "it has gone by itself",
-            aged(every(100), 10 * HOUR).says(|said| said.previous = Some("a".to_owned())),
-            vec![],
-            kept(),
-        ),
+        ("it has gone by itself", named(10 * HOUR), vec![], kept()),
+        ("an edited Secret names one without our mark", edited, vec![], kept()),
     ]);
     let next = |facts| plan(&facts, now()).next;
     assert_eq!(next(followed(overlap(5), HOUR)), Some(ahead(4 * HOUR)), "its end is planned");
     assert_eq!(next(followed(overlap(5), 5 * HOUR)), Some(ahead(95 * HOUR)), "then the next renewal");
+    assert_eq!(next(named(HOUR)), Some(ahead(99 * HOUR)), "nothing is to be revoked any more");
 }
 
 #[test]
@@ -180,10 +180,13 @@ fn what_was_minted_and_never_stored_is_revoked_before_the_next() {
     let orphan = |facts: Facts<Change>| facts.shows("lost", Ownership::OurAttempt(1));
     let first = || orphan(new_token().with(|facts| (facts.attempt, facts.attempt_open) = (1, true)));
     let of = |ownership| token().shows("x", ownership);
+    let third = |facts: &mut Facts<Change>| (facts.attempt, facts.attempt_open) = (3, true);
+    let cut_off = || aged(every(1), HOUR).shows("new", Ownership::OurAttempt(3)).with(third);
     check([
         ("the first attempt was cut off", first(), revoke_and("lost", mint(2, None)), makes(How::Created)),
         ("the twin of the one in the Secret", orphan(token()), vec![revoke("lost")], kept()),
         ("when it is due", orphan(aged(every(1), HOUR)), revoke_and("lost", mint(3, Some("b"))), rotated()),
+        ("a rotation that was cut off", cut_off(), revoke_and("new", mint(4, Some("b"))), rotated()),
         ("another resource's is not", of(Ownership::Other), vec![], kept()),
         ("nor one that a person made", of(Ownership::Unmarked), vec![], kept()),
     ]);

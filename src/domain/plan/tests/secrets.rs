@@ -22,7 +22,7 @@ fn to_make(state: SlotState) -> Facts<Change> {
 
 /// An object that was made and recorded together with its Secret.
 fn recorded(state: SlotState) -> Facts<Change> {
-    made(Kind::Organization).holds(Slot { written: true, ..generated(state) })
+    made(Kind::Organization).holds(Slot { written: true, late: Late::Generate, ..generated(state) })
 }
 
 /// An object that is there before its resource: about to be adopted.
