@@ -132,7 +132,11 @@ fn ambiguous<'a, C>(facts: &Facts<C>, several: &[Candidate<C>]) -> Identity<'a, 
 fn undecided<C>(facts: &Facts<C>) -> Identity<'_, C> {
     match (facts.resolve, facts.candidates.as_slice()) {
         (Some(Resolve::StartOver), _) => Identity::StartOver,
-        (Some(Resolve::Adopt), [candidate]) => rival(facts, candidate).unwrap_or(Identity::Is(candidate, How::Adopted)),
+        // The lost answer may have been that a stranger's was there, so it takes the same grant as any other.
+        (Some(Resolve::Adopt), [candidate]) => {
+            let ours = || permitted(facts).unwrap_or(Identity::Is(candidate, How::Adopted));
+            rival(facts, candidate).unwrap_or_else(ours)
+        }
         (Some(Resolve::Adopt), several @ [_, _, ..]) => ambiguous(facts, several),
         (Some(Resolve::Adopt) | None, _) => refused(
             Reason::OutcomeUnknown,
@@ -148,7 +152,7 @@ fn undecided<C>(facts: &Facts<C>) -> Identity<'_, C> {
 }
 
 fn adoption<'a, C>(facts: &Facts<C>, candidate: &'a Candidate<C>) -> Identity<'a, C> {
-    let (kind, name) = (facts.kind, &facts.name);
+    let name = &facts.name;
     if let Some(refusal) = rival(facts, candidate) {
         return refusal;
     }
@@ -168,16 +172,17 @@ fn adoption<'a, C>(facts: &Facts<C>, candidate: &'a Candidate<C>) -> Identity<'a
             );
         }
     };
-    if facts.policy.may_adopt {
-        return Identity::Is(candidate, how);
-    }
-    refused(
-        Reason::NotPermitted,
-        format!(
-            "this namespace may not take over an existing {kind}: the Platform's owner grants that with \
-             allowedNamespaces.permissions: [Adopt]"
-        ),
-    )
+    permitted(facts).unwrap_or(Identity::Is(candidate, how))
+}
+
+/// The refusal where this namespace may not take over what is there.
+fn permitted<'a, C>(facts: &Facts<C>) -> Option<Identity<'a, C>> {
+    let message = format!(
+        "this namespace may not take over an existing {}: the Platform's owner grants that with \
+         allowedNamespaces.permissions: [Adopt]",
+        facts.kind
+    );
+    (!facts.policy.may_adopt).then(|| refused(Reason::NotPermitted, message))
 }
 
 /// The refusal where another resource of this cluster stands for the object.

@@ -285,10 +285,10 @@ fn a_creation_without_an_answer_is_decided_by_a_person_where_no_mark_tells() {
         ("one is there: ours or a stranger's", one().policy(if_exists), vec![], unknown()),
         ("adopt it", one().answered(adopt), vec![], is("1", How::Adopted)),
         (
-            "adopt it without a grant: it is ours by that",
+            "adopt it without a grant: it may be a stranger's",
             one().policy(without_grant).answered(adopt),
             vec![],
-            is("1", How::Adopted),
+            held(Reason::NotPermitted),
         ),
         ("adopt none", unanswered(ORGANIZATION).answered(adopt), vec![], unknown()),
         ("adopt one of several", several().answered(adopt), vec![], held(Reason::Ambiguous)),

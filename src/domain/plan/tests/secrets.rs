@@ -73,7 +73,7 @@ fn a_value_of_our_own_is_in_its_secret_before_the_platform_sees_it() {
         (
             "finalizers before all",
             to_make(SlotState::Absent).with(|f| f.finalizer = false),
-            vec![Step::AddFinalizer, GENERATE, create(), REFRESH],
+            vec![Step::AddFinalizer, PROVE, GENERATE, create(), REFRESH],
             made(),
         ),
     ]);
@@ -217,7 +217,7 @@ fn one_that_is_made_again_keeps_the_values_of_its_secret_and_gets_what_is_missin
         (
             "an organisation whose Secret went too",
             decided(SlotState::Absent),
-            vec![GENERATE, Step::StartOver(1), create(), REFRESH],
+            vec![PROVE, GENERATE, Step::StartOver(1), create(), REFRESH],
             again(),
         ),
         ("an organisation whose Secret was edited", decided(ours(Content::Broken)), vec![], unavailable()),
