@@ -209,14 +209,18 @@ impl Managed for User {
     }
 
     fn rival(&self, context: &Context, desired: &Desired<Self>, id: &str) -> Option<Rival> {
-        let on = &desired.place.platform;
+        let (on, organization_id) = (&desired.place.platform, &desired.place.scope.organization_id);
         let rivals = context.users.all(|other| {
             let status = other.status.as_ref();
             let place = status.and_then(|status| status.platform.as_ref());
+            // One that a former owner of the organisation left behind keeps nobody out.
+            let stands_for = context
+                .organizations
+                .get(&other.namespace().unwrap_or_default(), &other.spec.organization_ref.name)
+                .and_then(|organization| organization.status.as_ref()?.external_id.clone());
             other.uid() != self.uid()
                 && status.and_then(|status| status.external_id.as_deref()) == Some(id)
-                && status.and_then(|status| status.organization_id.as_ref())
-                    == Some(&desired.place.scope.organization_id)
+                && stands_for.as_ref() == Some(organization_id)
                 && place.is_some_and(|place| place.type_ == on.type_ && place.url == on.url)
         });
         let own = |rival: &User| rival.namespace() == self.namespace();

@@ -85,6 +85,46 @@ async fn a_withdrawn_grant_still_lets_credentials_be_revoked() {
     assert!(!operator.is_active(&new).await);
 }
 
+/// An organisation that was let go may be another namespace's by now: who had it makes nothing in it any more, and may only
+/// end what is its own there.
+#[tokio::test]
+async fn a_former_owner_makes_nothing_in_an_organisation_any_more() {
+    let namespace = namespace("former");
+    let operator = Operator::start(&[&namespace], &["--resync=1s"]).await;
+    let cluster = Cluster::of(&namespace).await;
+    cluster.apply(PLATFORM).await;
+    cluster.apply("{kind: Organization, metadata: {name: acme}, spec: {platformRef: {name: embedded}}}").await;
+    cluster
+        .apply(
+            "{kind: User, metadata: {name: ci}, spec: {organizationRef: {name: acme}, type: Machine}}
+---
+{kind: Token, metadata: {name: ci}, spec: {userRef: {name: ci}}}",
+        )
+        .await;
+    operator.wait_all_ready(&cluster, 4).await;
+    let made = cluster.get("Token", "ci").await.unwrap();
+    let value = cluster.value("ci-token", "token").await;
+    cluster.delete("Organization", "acme").await;
+    operator.wait_gone(&cluster, "Organization", "acme").await;
+
+    cluster.patch("User", "ci", json!({ "spec": { "roles": ["Administrators"] } })).await;
+    cluster.annotate("Token", "ci", "org-operator.dev/rotate-requested-at", json!("now")).await;
+    for kind in ["User", "Token"] {
+        let held = operator.wait_reason(&cluster, kind, "ci", "DependencyNotReady").await;
+        let message = condition(&held, "Ready")["message"].as_str().unwrap().to_owned();
+        assert!(message.contains("the Organization acme"), "{message}");
+    }
+    let held = cluster.get("Token", "ci").await.unwrap();
+    assert_eq!(held["status"]["externalID"], made["status"]["externalID"], "none was minted");
+    assert!(operator.is_active(&value).await, "what it has is not taken away");
+    let roles = operator.introspect(&value, &value).await.unwrap();
+    assert!(!roles.to_string().contains("Administrators"), "{roles}");
+
+    cluster.delete("Token", "ci").await;
+    operator.wait_gone(&cluster, "Token", "ci").await;
+    assert!(!operator.is_active(&value).await);
+}
+
 /// An outage flips nothing that is settled; but what has ended is not Ready, and that it will end is said before.
 #[tokio::test]
 async fn a_token_that_cannot_be_renewed_is_said_to_expire_and_then_to_have_expired() {
