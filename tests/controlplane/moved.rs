@@ -261,11 +261,7 @@ async fn what_a_dead_cluster_left_is_taken_over_by_name() {
         to.annotate(kind, name, TAKE_OVER, json!("alpha")).await;
         let taken = new.wait_ready(&to, kind, name).await;
         assert_eq!(taken["status"]["externalID"], before[id], "{taken:#}");
-        let told = super::support::eventually("it is told", super::support::PATIENCE, async || {
-            let told = to.event_count("TakenOver", kind, name).await;
-            if told == 1 { Ok(()) } else { Err(told) }
-        });
-        told.await.unwrap();
+        to.told_once("TakenOver", kind, name).await;
     }
     new.stop().await;
     let contents = Contents::read(&new).await;
