@@ -62,11 +62,6 @@ fn manifest(name: &str, id: &str, spec: &Value) -> Value {
     manifest
 }
 
-async fn until(inside: &Inside, what: &str, mut done: impl AsyncFnMut() -> bool) {
-    let found = eventually(what, PATIENCE, async || if done().await { Ok(()) } else { Err("not yet") });
-    found.await.unwrap_or_else(|error| panic!("{error} in {}", inside.cluster.namespace()));
-}
-
 #[tokio::test]
 async fn two_hundred_organisations_are_taken_over_and_let_go_without_a_write() {
     let namespace = namespace("adopted");
@@ -143,8 +138,7 @@ async fn drift_is_reported_and_nothing_written() {
         let message = drifted["message"].as_str().unwrap();
         assert!(fields.iter().all(|field| message.contains(field)), "{message}");
         assert!(!object["status"].to_string().contains("before.example"), "a value is shown");
-        let told = async || inside.cluster.event_count("DriftDetected", kind, name).await == 1;
-        until(&inside, "the drift is told", told).await;
+        inside.cluster.told_once("DriftDetected", kind, name).await;
     }
     let version = inside.version("Organization", "old").await;
     tokio::time::sleep(SEVERAL_RESYNCS).await;
@@ -209,10 +203,13 @@ async fn drift_is_corrected_and_what_the_manifest_leaves_out_is_not_touched() {
         ..UserChange::default()
     };
     inside.directory.update_user(&id, &ada, change).await.unwrap();
-    until(&inside, "the name is put back", async || display("Old Ltd").await.as_deref() == Some("New")).await;
+    let put_back = eventually("the name is put back", PATIENCE, async || match display("Old Ltd").await.as_deref() {
+        Some("New") => Ok(()),
+        found => Err(format!("{found:?}")),
+    });
+    put_back.await.unwrap();
     for (kind, name) in [("Organization", "old"), ("User", "ada")] {
-        let told = async || inside.cluster.event_count("DriftCorrected", kind, name).await == 1;
-        until(&inside, "the correction is told", told).await;
+        inside.cluster.told_once("DriftCorrected", kind, name).await;
     }
     let contents = Contents::of(&inside.directory, Timestamp::now()).await;
     let ada = contents.organization("Old Ltd").user("ada");

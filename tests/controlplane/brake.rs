@@ -289,11 +289,7 @@ async fn a_vanished_machine_is_made_again_with_its_token() {
         inside.cluster.annotate(kind, "robot", RECONCILE, json!("now")).await;
         let new = |object: &Value| is_ready(object) && object["status"]["externalID"] != old.as_str();
         inside.wait(kind, "robot", "is there again", new).await;
-        let told = eventually("it is told", PATIENCE, async || {
-            let told = inside.cluster.event_count("Recreated", kind, "robot").await;
-            if told == 1 { Ok(()) } else { Err(told) }
-        });
-        told.await.unwrap();
+        inside.cluster.told_once("Recreated", kind, "robot").await;
     }
     let contents = Contents::of(&inside.directory, inside.clock.now()).await;
     let token = inside.cluster.get("Token", "robot").await.unwrap();

@@ -25,6 +25,13 @@ fn manifest(kind: &str, name: &str, spec: &Value) -> Value {
     json!({ "kind": kind, "metadata": { "name": name }, "spec": spec })
 }
 
+/// The manifest of a resource that had its credential renewed once: the request stays in Git.
+fn renewed_once(kind: &str, name: &str, spec: &Value) -> Value {
+    let mut manifest = manifest(kind, name, spec);
+    manifest["metadata"]["annotations"] = json!({ ROTATE: "once" });
+    manifest
+}
+
 /// A Secret as it is copied to another cluster: without what belongs to this one.
 fn copied(secret: &Value) -> Value {
     let metadata = &secret["metadata"];
@@ -68,9 +75,9 @@ fn released(adoption: &str) -> Vec<Value> {
     vec![
         manifest("Platform", "embedded", &json!({ "embedded": {} })),
         manifest("Organization", "acme", &organization),
-        manifest("User", "ada", &user("Person")),
+        renewed_once("User", "ada", &user("Person")),
         manifest("User", "ci", &user("Machine")),
-        manifest("Token", "ci", &json!({ "userRef": { "name": "ci" }, "deletionPolicy": "Retain" })),
+        renewed_once("Token", "ci", &json!({ "userRef": { "name": "ci" }, "deletionPolicy": "Retain" })),
     ]
 }
 
@@ -112,6 +119,10 @@ async fn an_organisation_moves_to_another_cluster_with_its_secrets() {
     for (kind, name) in [("Organization", "acme"), ("User", "ada"), ("User", "ci")] {
         assert_eq!(to.get(kind, name).await.unwrap()["status"]["origin"], "Adopted", "{kind} {name}");
     }
+    for (kind, name) in [("User", "ada"), ("Token", "ci")] {
+        let object = to.get(kind, name).await.unwrap();
+        assert_eq!(object["status"]["lastHandledRotateAt"], "once", "an old request is no new one: {object:#}");
+    }
     let moved = &to.get("Organization", "acme").await.unwrap()["status"]["keyPair"];
     assert_eq!(["fingerprint", "publicKey"].map(|field| &moved[field]), ["fingerprint", "publicKey"].map(|f| &pair[f]));
     assert!(new.is_active(&to.value("ci-token", "token").await).await);
@@ -142,7 +153,7 @@ async fn a_cluster_is_rebuilt_from_its_manifests_alone() {
         manifest("Platform", "embedded", &json!({ "embedded": {} })),
         manifest("Organization", "acme", &json!({ "platformRef": { "name": "embedded" } })),
         manifest("Organization", "keyed", &keyed),
-        manifest("User", "ada", &user("Person")),
+        renewed_once("User", "ada", &user("Person")),
         manifest("User", "ci", &user("Machine")),
         manifest("Token", "ci", &json!({ "userRef": { "name": "ci" } })),
     ];
@@ -189,6 +200,8 @@ async fn a_cluster_is_rebuilt_from_its_manifests_alone() {
         let message = text(&stalled["message"]);
         assert!(ways_out.iter().all(|way_out| message.contains(way_out)), "{message}");
     }
+    let unanswered = to.get("User", "ada").await.unwrap();
+    assert_eq!(unanswered["status"]["lastHandledRotateAt"], "once", "an old request is no new one: {unanswered:#}");
     assert!(new.login("acme", "ada", &password).await.is_some(), "nothing is reset by itself");
     to.annotate("User", "ada", ROTATE, json!("now")).await;
     let reset = new.wait_ready(&to, "User", "ada").await;
@@ -248,11 +261,7 @@ async fn what_a_dead_cluster_left_is_taken_over_by_name() {
         to.annotate(kind, name, TAKE_OVER, json!("alpha")).await;
         let taken = new.wait_ready(&to, kind, name).await;
         assert_eq!(taken["status"]["externalID"], before[id], "{taken:#}");
-        let told = super::support::eventually("it is told", super::support::PATIENCE, async || {
-            let told = to.event_count("TakenOver", kind, name).await;
-            if told == 1 { Ok(()) } else { Err(told) }
-        });
-        told.await.unwrap();
+        to.told_once("TakenOver", kind, name).await;
     }
     new.stop().await;
     let contents = Contents::read(&new).await;

@@ -183,6 +183,17 @@ impl Cluster {
         told.map(|event| event.series.map_or(1, |series| usize::try_from(series.count).unwrap())).sum()
     }
 
+    /// Waits until it was told of an object why, once and no more: events come after the status.
+    pub(crate) async fn told_once(&self, reason: &str, kind: &str, name: &str) {
+        let what = format!("{reason} is told of {kind} {name}");
+        let told =
+            super::eventually(what, super::PATIENCE, async || match self.event_count(reason, kind, name).await {
+                1 => Ok(()),
+                count => Err(format!("{count} times")),
+            });
+        told.await.unwrap_or_else(|error| panic!("{error}"));
+    }
+
     /// What is there of ours and of Secrets: `Kind/name`.
     pub(crate) async fn everything(&self) -> Vec<String> {
         let mut all = Vec::new();
