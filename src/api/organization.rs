@@ -300,7 +300,7 @@ pub struct OrganizationStatus {
     /// Generation of the resource that this status speaks about; -1 before the operator's first visit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` is always there. `Reconciling`, `Stalled`, `Paused`, `Drifted` and `LeftBehind` are there only while True.
+    /// `Ready` is always there. `Reconciling`, `Stalled`, `Paused` and `Drifted` are there only while True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,

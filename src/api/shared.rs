@@ -111,7 +111,7 @@ pub struct PlatformRecord {
     /// Kind of platform.
     #[serde(rename = "type")]
     pub type_: super::PlatformType,
-    /// URL of its admin API when this object was made; empty for the embedded directory, which has none.
+    /// URL of its admin API when this object was made; `embedded:` and the id of the directory for the embedded one.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub url: String,
 }

@@ -44,7 +44,7 @@ pub struct Act<K: Managed> {
     pub notes: Vec<Note>,
     /// This plan has created the object or a credential.
     pub created: bool,
-    /// What the record that is in the Secret answers: the credential before it, and its attempt.
+    /// What is known of the credential that this plan created.
     pub minted: Minted,
 }
 
@@ -141,7 +141,7 @@ impl<K: Managed> Act<K> {
                 let Some(read) = &self.secrets[slot] else { return Ok(()) };
                 self.progress.doing("changing the owner of a Secret");
                 let (name, owner) = (&self.desired.slots[slot].name, describe::owner(&*self.object));
-                Ok(self.context.secrets.set_owner(&self.namespace(), name, read, Some(owner)).await?)
+                Ok(self.context.secrets.set_owner(&self.namespace(), name, read, owner).await?)
             }
             Step::RemoveFinalizer => remove_finalizer(&self.context, &self.object).await,
         }

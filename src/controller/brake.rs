@@ -16,7 +16,7 @@ use crate::domain::plan::removal::braked;
 /// Whether the brake of that Platform holds.
 pub fn holds(platform: &Platform) -> bool {
     let deletions = platform.status.as_ref().and_then(|status| status.deletions.as_ref());
-    deletions.is_some_and(|deletions| deletions.held)
+    platform.spec.limits.deletions_per_hour != 0 && deletions.is_some_and(|deletions| deletions.held)
 }
 
 /// Counts one more deletion on that Platform, before it is sent: a deletion that is not recorded does not happen, and one
@@ -24,7 +24,7 @@ pub fn holds(platform: &Platform) -> bool {
 ///
 /// An object whose Platform resource is gone is not counted: it went with its owner's consent.
 pub async fn count(context: &Context, on: &PlatformRecord) -> Result<(), Stop> {
-    let _one_at_a_time = context.holding.lock().await;
+    let _one_at_a_time = context.platform_writes.lock().await;
     let Some(platform) = context.platforms.get(&on.namespace, &on.name) else {
         return Ok(());
     };

@@ -78,8 +78,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Clock,
-    /// One at a time puts the finalizer on a Platform.
-    pub holding: tokio::sync::Mutex<()>,
+    /// One at a time writes to a Platform on behalf of what is made on it: its finalizer, and the count of deletions.
+    pub platform_writes: tokio::sync::Mutex<()>,
 }
 
 /// One kind's objects: what the watch saw, and what was written since.
@@ -156,7 +156,7 @@ impl Context {
             due: Since::default(),
             made: Since::default(),
             recreations: Recreations::default(),
-            holding: tokio::sync::Mutex::default(),
+            platform_writes: tokio::sync::Mutex::default(),
             client,
             settings,
             connect,

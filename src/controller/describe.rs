@@ -16,6 +16,9 @@ use crate::kubernetes::image::{Applied, SecretImage};
 use crate::kubernetes::secret::Values;
 use crate::kubernetes::template::{self, Variables};
 
+/// The type of a Secret that may hold any keys.
+const OPAQUE: &str = "Opaque";
+
 /// The reference that makes a Secret go with its resource.
 pub fn owner<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
     OwnerReference {
@@ -28,7 +31,8 @@ pub fn owner<K: Resource<DynamicType = ()>>(object: &K) -> OwnerReference {
     }
 }
 
-/// The Secret of that slot with those values, our own ones. Before there is an object, what comes with it is left out.
+/// The Secret of that slot with those values, our own ones. Before there is an object, what templates make of it is left
+/// out, or stands in where the Secret's type asks for the keys.
 pub fn image<K: Managed>(
     object: &K,
     desired: &Desired<K>,
@@ -65,6 +69,9 @@ pub fn image<K: Managed>(
     };
     if let Some(record) = record {
         image.annotations.insert(annotation::SECRET_EXTERNAL_ID.to_owned(), record.id().to_owned());
+    }
+    // Kubernetes refuses a Secret of most other types without certain keys, which are a template's.
+    if record.is_some() || slot.type_ != OPAQUE {
         image.applied.keys = slot.template.keys().cloned().collect();
         let rendered = render(desired, slot, record, &image.values)?;
         image.values.extend(rendered);
@@ -77,15 +84,18 @@ pub fn image<K: Managed>(
 fn render<K: Managed>(
     desired: &Desired<K>,
     slot: &SlotSpec,
-    record: &<K::Entity as Entity>::Record,
+    record: Option<&<K::Entity as Entity>::Record>,
     values: &Values,
 ) -> Result<Values, Stop> {
     if slot.template.is_empty() {
         return Ok(Values::new());
     }
     let mut variables = Variables::new();
-    let public = desired.variables.iter().cloned().chain(K::variables(desired, Some(record)));
-    variables.extend(public.map(|(name, value)| (name, SecretString::from(value))));
+    let known = desired.variables.iter().cloned();
+    variables.extend(known.map(|(name, value)| (name, SecretString::from(value))));
+    let stand_in = |value: String| if record.is_none() { "-".to_owned() } else { value };
+    let come = K::variables(desired, record).into_iter();
+    variables.extend(come.map(|(name, value)| (name, SecretString::from(stand_in(value)))));
     variables.extend(fingerprint(slot, values).map(|text| ("fingerprint", SecretString::from(text))));
     for (name, key) in slot.content.variables() {
         variables.extend(values.get(*key).map(|value| (*name, value.clone())));
@@ -93,8 +103,16 @@ fn render<K: Managed>(
     template::render(&slot.template, &variables).map_err(|error| invalid(slot, &error))
 }
 
-/// Whether the templates can be rendered once there is an object, as far as the manifest tells.
+/// Whether the Secrets have names of their own, and their templates can be rendered once there is an object, as far as the
+/// manifest tells.
 pub fn check<K: Managed>(desired: &Desired<K>) -> Result<(), Stop> {
+    for (index, slot) in desired.slots.iter().enumerate() {
+        if desired.slots[..index].iter().any(|other| other.name == slot.name) {
+            let message =
+                format!("two Secrets of this resource would be named {}: choose another secret.name", slot.name);
+            return Err(Stop::held(Reason::InvalidSpec, message));
+        }
+    }
     for slot in desired.slots.iter().filter(|slot| !slot.template.is_empty()) {
         let come = K::variables(desired, None);
         let mut names: Vec<&'static str> = desired.variables.iter().chain(&come).map(|(name, _)| *name).collect();

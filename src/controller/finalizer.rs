@@ -79,7 +79,7 @@ async fn patch_metadata<K: Reconciled>(
 /// Makes sure that the Platform outlives what is made on it.
 pub async fn hold_platform<K: Managed>(context: &Context, desired: &Desired<K>) -> Result<(), Stop> {
     let place = &desired.place.platform;
-    let _one_at_a_time = context.holding.lock().await;
+    let _one_at_a_time = context.platform_writes.lock().await;
     let missing = || {
         Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name))
     };

@@ -45,6 +45,9 @@ pub trait Reconciled:
     /// Its objects.
     fn objects(context: &Context) -> &context::Kind<Self>;
 
+    /// Prepares the status that a look begins with.
+    fn begin(&self, _: &mut Self::Status) {}
+
     /// Looks at one object once and does what is to be done. What is found out on the way goes into `draft`, which
     /// begins as the status that the object has. `object` moves on with the pass's own writes, so that the report, which
     /// must fail where somebody else wrote in between, does not fail because of those.

@@ -105,6 +105,7 @@ fn facts<K: Managed>(
 ) -> FactsOf<K> {
     let Seen { records, states, secrets, outage, token } = seen;
     let (uid, now) = (&desired.uid, context.now());
+    let deleting = object.meta().deletion_timestamp.is_some();
     let recorded_id = draft.external_id().map(str::to_owned);
     let shown = |id: &String| records.iter().find(|record| record.id() == id);
     let minted = |id: &String| {
@@ -115,14 +116,13 @@ fn facts<K: Managed>(
     let credential = token.credential.as_ref().filter(|credential| credential.sound || minted(&credential.id));
     let known = credential.map(|credential| &credential.id).or(recorded_id.as_ref());
     let missing = known.is_some_and(|id| shown(id).is_none()) && outage.is_none();
-    let (stale, candidates) = (&secrets, records);
-    let candidates = candidates
+    let candidates = records
         .iter()
         .map(|record| {
             let ownership = desired.mark.judge(record.owner());
             let (change, differing) = K::change(desired, record, ownership);
             let rival = object.rival(context, desired, record.id());
-            let stale = stale_slots(&**object, desired, record, stale);
+            let stale = stale_slots(&**object, desired, record, secrets);
             Candidate { id: record.id().to_owned(), ownership, change, drift: differing, rival, stale }
         })
         .collect();
@@ -148,7 +148,7 @@ fn facts<K: Managed>(
     Facts {
         kind: K::KIND,
         name: desired.name.clone(),
-        deleting: object.meta().deletion_timestamp.is_some(),
+        deleting,
         finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
         platform_held: desired.place.held,
         outage_since: context.outages.track(uid, outage.is_some(), now),
@@ -163,7 +163,7 @@ fn facts<K: Managed>(
         slots,
         attempt,
         attempt_open: draft.attempt_open(),
-        dependents: object.dependents(context),
+        dependents: if deleting { object.dependents(context) } else { 0 },
         resolve: request.and_then(|value| Resolve::answering(value, attempt)),
         rotate: rotate(desired, draft, secrets),
         may_recreate: context.recreations.may(&desired.place.platform.url, desired.place.hourly.limit, now),

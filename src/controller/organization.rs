@@ -53,6 +53,10 @@ impl Reconciled for Organization {
         &context.organizations
     }
 
+    fn begin(&self, draft: &mut OrganizationStatus) {
+        pass::first_visit(self, draft);
+    }
+
     async fn pass(
         object: &mut Arc<Self>,
         context: &Arc<Context>,

@@ -45,12 +45,12 @@ pub async fn pass<K: Managed>(
         let newest = K::objects(context).get(&object.namespace().unwrap_or_default(), &object.name_any());
         *object = newest.filter(|newest| newest.uid() == object.uid()).ok_or(Stop::Gone)?;
         *draft = object.status().cloned().unwrap_or_default();
+        object.begin(draft);
     }
     let deleting = object.meta().deletion_timestamp.is_some();
     if deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Err(Stop::Gone);
     }
-    first_visit(&**object, draft);
     let Some(place) = object.resolve(context, draft).await? else {
         finalizer::remove_finalizer(context, object).await?;
         return Err(Stop::Gone);
@@ -142,7 +142,7 @@ pub async fn pass<K: Managed>(
 
 /// A request that is there when the object is seen for the first time is an old one, of a manifest in Git say: it is only
 /// recorded.
-fn first_visit<K: Managed>(object: &K, draft: &mut K::Status) {
+pub fn first_visit<K: Managed>(object: &K, draft: &mut K::Status) {
     if draft.observed_generation().is_none_or(|generation| generation < 0) {
         draft.set_last_handled_rotate_at(object.annotations().get(ROTATE_REQUESTED_AT).cloned());
     }

@@ -28,10 +28,11 @@ impl Reconciled for Platform {
     }
 
     async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut PlatformStatus) -> Result<Pass, Stop> {
+        // On its way out too: what it holds has to go first.
+        resume_deletions(object, draft);
         if object.meta().deletion_timestamp.is_some() {
             return Err(removal(object, context).await?);
         }
-        resume_deletions(object, draft);
         let label = label(object);
         draft.type_ = object.spec.platform_type();
         let api = context.connect.connect(object).await?;
@@ -60,6 +61,9 @@ impl Reconciled for Platform {
 /// Releases the brake once for each new value of the annotation. The count begins anew: otherwise the next deletion would
 /// trip it again.
 fn resume_deletions(platform: &Platform, draft: &mut PlatformStatus) {
+    if platform.spec.limits.deletions_per_hour == 0 {
+        draft.deletions = None;
+    }
     let request = platform.annotations().get(RESUME_DELETIONS_AT);
     if request.is_some() && draft.last_handled_resume_deletions_at.as_ref() != request {
         draft.last_handled_resume_deletions_at = request.cloned();
@@ -72,6 +76,7 @@ async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, St
     if !platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Ok(Stop::Gone);
     }
+    let _nothing_is_made_meanwhile = context.platform_writes.lock().await;
     let left = made_on(platform, context).await;
     if left > 0 {
         return Ok(Stop::held(

@@ -34,6 +34,7 @@ async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
     }
     let began = Instant::now();
     let mut draft = object.status().cloned().unwrap_or_default();
+    object.begin(&mut draft);
     let pass = K::pass(&mut object, context, &mut draft);
     let result = if let Ok(result) = tokio::time::timeout(context.settings.deadline, pass).await {
         result
@@ -42,6 +43,7 @@ async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
         let newest = K::objects(context).get(&object.namespace().unwrap_or_default(), &object.name_any());
         object = newest.filter(|newest| newest.uid() == object.uid()).unwrap_or(object);
         draft = object.status().cloned().unwrap_or_default();
+        object.begin(&mut draft);
         Err(overdue(context, &object.uid().unwrap_or_default()))
     };
     let outcome = match &result {

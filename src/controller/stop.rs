@@ -1,7 +1,7 @@
 //! Why a pass ended before its plan was carried out.
 
 use crate::domain::condition::{Reason, State};
-use crate::domain::fault::{FaultKind, Requeue};
+use crate::domain::fault::Requeue;
 use crate::kubernetes::secret::{DEADLINE, SecretError};
 use crate::platform;
 
@@ -52,10 +52,10 @@ impl From<platform::Error> for Stop {
     fn from(error: platform::Error) -> Self {
         let (reason, requeue) = error.kind.outcome();
         let outage = error.kind.is_outage();
-        if error.kind == FaultKind::Unsupported || !outage {
-            tracing::debug!(error = &error as &dyn std::error::Error, "platform call refused");
-        } else {
+        if outage {
             tracing::warn!(error = &error as &dyn std::error::Error, "platform call failed");
+        } else {
+            tracing::debug!(error = &error as &dyn std::error::Error, "platform call refused");
         }
         Self::Held { state: State::new(reason, error.to_string()), requeue, outage }
     }

@@ -234,8 +234,21 @@ impl<K: Managed> Act<K> {
                 return Ok(());
             }
         }
-        self.secrets[index] = Some(self.write(index, image, false).await?);
-        Ok(())
+        match self.write(index, image, false).await {
+            Ok(stored) => {
+                self.secrets[index] = Some(stored);
+                Ok(())
+            }
+            // Refused by what an earlier try wrote, it may be: nothing is given up that a Secret may hold.
+            Err(error) => match self.context.secrets.get(&image.namespace, &image.name).await {
+                Ok(Some(stored)) if !image.differs(&stored) => {
+                    self.secrets[index] = Some(stored);
+                    Ok(())
+                }
+                Ok(_) => Err(error),
+                Err(_) => Err(SecretError::TimedOut),
+            },
+        }
     }
 
     /// Whether the value is there by now: by an answer that was lost.

@@ -18,7 +18,7 @@ use crate::api::annotation::{SECRET_EXPIRES_AT, SECRET_ISSUED_AT, SECRET_PREVIOU
 use crate::api::{PreviousToken, Token, TokenStatus, parse_duration};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::{self, Kind, NewToken, OfUser, TokenChange, TokenRecord};
+use crate::domain::entity::{self, InOrganization, Kind, Lookup, NewToken, OfUser, TokenChange, TokenRecord};
 use crate::domain::facts::{Late, Policy};
 use crate::domain::naming::{self, OwnerMark, Ownership};
 use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
@@ -39,6 +39,10 @@ impl Reconciled for Token {
 
     fn objects(context: &Context) -> &context::Kind<Self> {
         &context.tokens
+    }
+
+    fn begin(&self, draft: &mut TokenStatus) {
+        pass::first_visit(self, draft);
     }
 
     async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut TokenStatus) -> Result<Pass, Stop> {
@@ -75,9 +79,13 @@ impl Managed for Token {
             None => Err(Stop::held(Reason::DependencyNotReady, format!("the User {name} is not there"))),
             Some(user) => not_ready("User", name, user.meta(), user.status.as_ref()),
         };
+        let mut former = None;
         let (platform, of) = match (recorded, made_of) {
-            // Another user of that name is another credential: the old one dies with the old user.
-            (Some((_, old)), Some(current)) if !deleting && old != current.1 => current,
+            // A user that vanished and was made again is another one: the old token died with the old user.
+            (Some((_, old)), Some(current)) if !deleting && old != current.1 => {
+                former = Some(old);
+                current
+            }
             (Some(recorded), _) if deleting => recorded,
             (Some(recorded), Some(_)) => recorded,
             (None, Some(current)) => {
@@ -99,6 +107,9 @@ impl Managed for Token {
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
+        if let (Some(former), Some(api)) = (&former, &resolved.api) {
+            still_there(api.as_ref(), former, name).await?;
+        }
         let orphaned = (!deleting).then(|| self.orphaned(context, &of.organization_id)).flatten();
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());
@@ -211,6 +222,22 @@ impl Managed for Token {
         let previous = secret.annotations.get(SECRET_PREVIOUS_ID).filter(|id| found.live.contains(id));
         draft.previous = previous.map(|id| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
     }
+}
+
+/// Refuses to forget a token whose user lives on while the User stands for another one now.
+async fn still_there(api: &dyn AdminApi, former: &OfUser, name: &str) -> Result<(), Stop> {
+    let users: &dyn Backend<entity::User> = api;
+    let scope = InOrganization { organization_id: former.organization_id.clone() };
+    if users.find(&scope, &Lookup::Id(former.user_id.clone())).await?.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::held(
+        Reason::PlatformChanged,
+        format!(
+            "made for the user {}, and the User {name} stands for another one now: make another Token",
+            former.user_id
+        ),
+    ))
 }
 
 impl Token {

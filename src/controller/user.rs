@@ -43,6 +43,10 @@ impl Reconciled for User {
         &context.users
     }
 
+    fn begin(&self, draft: &mut UserStatus) {
+        pass::first_visit(self, draft);
+    }
+
     async fn pass(object: &mut Arc<Self>, context: &Arc<Context>, draft: &mut UserStatus) -> Result<Pass, Stop> {
         pass::pass(object, context, draft).await
     }
@@ -68,14 +72,13 @@ impl Managed for User {
 
         let recorded =
             status.platform.zip(status.organization_id).or_else(|| deleting.then(|| self.begun_in()).flatten());
-        // Whose Organization is gone has no say in an organisation that may be another's by now.
-        if organization.is_none() && !deleting {
-            ready_for_new(None, name)?;
+        // Whose Organization is gone, or has none on the platform, has no say in one that may be another's by now.
+        if made_in.is_none() && !deleting {
+            ready_for_new(organization.as_deref(), name)?;
+            return Err(Stop::held(Reason::DependencyNotReady, format!("the Organization {name} has no id yet")));
         }
         let (platform, organization_id) = match (recorded, made_in) {
-            (Some(recorded), current) if deleting || current.as_ref().is_none_or(|current| *current == recorded) => {
-                recorded
-            }
+            (Some(recorded), current) if deleting || current.as_ref() == Some(&recorded) => recorded,
             (Some((_, recorded)), Some((_, current))) => {
                 return Err(Stop::held(
                     Reason::PlatformChanged,
@@ -318,7 +321,8 @@ impl User {
     fn slots(&self, password: bool) -> Vec<SlotSpec> {
         let status = self.status.clone().unwrap_or_default();
         let written = status.secret_name.is_some();
-        let requested = pass::rotate_request(self) != status.last_handled_rotate_at;
+        let request = pass::rotate_request(self);
+        let requested = request.is_some() && request != status.last_handled_rotate_at;
         let generate = self.spec.type_ == UserType::Person
             && self.spec.initial_password != Some(InitialPassword::None)
             && (status.origin != Some(Origin::Adopted) || written || requested);

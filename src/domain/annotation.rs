@@ -62,7 +62,5 @@ pub const SECRET_EXPIRES_AT: &str = "org-operator.dev/expires-at";
 pub const SECRET_PREVIOUS_ID: &str = "org-operator.dev/previous-id";
 /// Annotation of Secrets: the public key's fingerprint.
 pub const SECRET_FINGERPRINT: &str = "org-operator.dev/fingerprint";
-/// Annotation of Secrets: why the value was made and is not in use.
-pub const SECRET_UNUSED: &str = "org-operator.dev/unused";
 /// Annotation of Secrets: when the resource let go of it, RFC 3339.
 pub const SECRET_RELEASED: &str = "org-operator.dev/released";

@@ -189,6 +189,9 @@ impl SecretStore {
         for key in image.dropped {
             body["data"][key] = Value::Null;
         }
+        if read.annotations.contains_key(SECRET_RELEASED) {
+            body["metadata"]["annotations"][SECRET_RELEASED] = Value::Null;
+        }
         // A merge patch that leaves them out would leave them as they are.
         if image.owner.is_none() {
             body["metadata"]["ownerReferences"] = Value::Null;
@@ -213,17 +216,17 @@ impl SecretStore {
         self.patch(namespace, name, body, false).await.map(drop)
     }
 
-    /// Gives one an owner reference, or takes it off; nothing else changes.
+    /// Gives one an owner reference; nothing else changes.
     pub async fn set_owner(
         &self,
         namespace: &str,
         name: &str,
         read: &StoredSecret,
-        owner: Option<OwnerReference>,
+        owner: OwnerReference,
     ) -> Result<(), SecretError> {
         let body = json!({"metadata": {
             "resourceVersion": read.resource_version,
-            "ownerReferences": owner.map(|owner| vec![owner]),
+            "ownerReferences": [owner],
         }});
         self.patch(namespace, name, body, false).await.map(drop)
     }

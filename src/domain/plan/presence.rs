@@ -6,7 +6,7 @@ use super::identity::{Identity, identify};
 use super::{Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, conflict, holds};
 use crate::domain::condition::{Reason, State};
 use crate::domain::fault::Requeue;
-use crate::domain::policy::DriftPolicy;
+use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
 use crate::domain::request::Resolve;
 
 pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
@@ -114,7 +114,8 @@ fn generation<C>(slot: &Slot, index: usize) -> impl Iterator<Item = Step<C>> {
 }
 
 /// Whether a Secret was made ahead of an object, and then another one was found and taken over, which has a value of its
-/// own. Where a person says that the object is ours, the value is too.
+/// own. Where a person says that the object is ours, the value is too. The contract would keep such a Secret with an
+/// annotation and go on; but a consumer reads values and not annotations, so the object says it instead.
 fn is_unused<C>(facts: &Facts<C>, slot: &Slot, found: &Candidate<C>, how: How) -> bool {
     matches!(how, How::Adopted | How::TakenOver)
         && slot.late != Late::Generate
@@ -126,7 +127,9 @@ fn is_unused<C>(facts: &Facts<C>, slot: &Slot, found: &Candidate<C>, how: How) -
 /// platform has and nobody else.
 fn late<C>(facts: &Facts<C>, slot: &Slot, how: How) -> Option<bool> {
     let recorded = facts.recorded_id.is_some();
-    let taken = matches!(how, How::Adopted | How::TakenOver) || facts.policy.external_id.is_some();
+    // One that carries our mark while status does not know it may have been taken over by a pass that was cut off.
+    let may_be_taken = facts.policy.external_id.is_some() || facts.policy.adoption == AdoptionPolicy::IfExists;
+    let taken = matches!(how, How::Adopted | How::TakenOver) || may_be_taken;
     match slot.late {
         Late::Generate => Some(true),
         // Asked for after the object was made: it was never the platform's.

@@ -137,9 +137,9 @@ const RULES: &str = "\
 /// Makes the Token Ready and its Secret, then stays like an operator does.
 const OPERATOR: &str = r#"
 until kubectl create secret generic ci-token --namespace shown --from-literal=token=do-not-print; do sleep 0.2; done
-kubectl patch tokens.org-operator.dev ci --namespace shown --subresource=status --type=merge --patch \
+until kubectl patch tokens.org-operator.dev ci --namespace shown --subresource=status --type=merge --patch \
   '{"status": {"observedGeneration": 1, "secretName": "ci-token", "conditions": [
-    {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "done"}]}}'
+    {"type": "Ready", "status": "True", "reason": "Succeeded", "message": "done"}]}}'; do sleep 0.2; done
 while :; do sleep 1; done
 "#;
 

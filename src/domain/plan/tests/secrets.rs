@@ -171,6 +171,7 @@ fn a_secret_that_was_never_written_is_made_late_only_where_the_platform_does_not
         |late| begun(Kind::User).shows("1", Ownership::Ours).holds(Slot { late, ..generated(SlotState::Absent) });
     let recorded = |late| resumed(late).recorded("1");
     let by_id = |late| resumed(late).policy(|policy| policy.external_id = Some("1".to_owned()));
+    let by_policy = |late| resumed(late).policy(|policy| policy.adoption = AdoptionPolicy::IfExists);
     let late = || vec![PROVE, GENERATE, REFRESH];
     check([
         ("nobody else's value: adopted", adopted(Late::Generate), late(), is("1", How::Adopted)),
@@ -182,6 +183,7 @@ fn a_secret_that_was_never_written_is_made_late_only_where_the_platform_does_not
         ("a person's password: adopted, only they know it", adopted(Late::LeaveOut), vec![], is("1", How::Adopted)),
         ("a person's password: resumed, it was lost", resumed(Late::LeaveOut), vec![], unavailable()),
         ("a person's password: resumed after an adoption by id", by_id(Late::LeaveOut), vec![], known()),
+        ("a person's password: resumed, and it may have been adopted", by_policy(Late::LeaveOut), vec![], known()),
         ("a person's password: left out before", recorded(Late::LeaveOut), vec![], known()),
         ("the administrator's: adopted", adopted(Late::Never), vec![], unavailable()),
         ("the administrator's: resumed", resumed(Late::Never), vec![], unavailable()),
