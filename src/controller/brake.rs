@@ -1,8 +1,6 @@
 //! The brake on deletions of organisations, kept in the Platform's status: one count for all namespaces and over
 //! restarts.
 
-use std::sync::Arc;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::context::Context;
@@ -47,12 +45,8 @@ pub async fn count(context: &Context, on: &PlatformRecord) -> Result<(), Stop> {
     let counted = counted.unwrap_or(record);
     let counted = counted.into_iter().map(|one| DeletionCount { at: Time(one.at), count: one.count }).collect();
     status.deletions = Some(Deletions { counted, held: too_many });
-    write(context, &platform, status).await?;
+    report::keep(context, &platform, status).await?;
     if too_many { Err(held()) } else { Ok(()) }
-}
-
-async fn write(context: &Context, platform: &Arc<Platform>, status: crate::api::PlatformStatus) -> Result<(), Stop> {
-    report::keep(context, platform, status).await.map(drop)
 }
 
 fn held() -> Stop {

@@ -20,7 +20,6 @@ use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::facts::{Candidate, Content, Facts, Powers, Slot, SlotState, TokenFacts};
-use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
@@ -108,12 +107,9 @@ fn facts<K: Managed>(
     let deleting = object.meta().deletion_timestamp.is_some();
     let recorded_id = draft.external_id().map(str::to_owned);
     let shown = |id: &String| records.iter().find(|record| record.id() == id);
-    let minted = |id: &String| {
-        let ownership = shown(id).map(|record| desired.mark.judge(record.owner()));
-        matches!(ownership, Some(Ownership::OurAttempt(_)))
-    };
+    let ownership = |id: &String| shown(id).map(|record| desired.mark.judge(record.owner()));
     // An id that somebody wrote into the Secret is not looked for, as the plan does not believe it.
-    let credential = token.credential.as_ref().filter(|credential| credential.sound || minted(&credential.id));
+    let credential = token.credential.as_ref().filter(|credential| credential.is_believed(ownership(&credential.id)));
     let known = credential.map(|credential| &credential.id).or(recorded_id.as_ref());
     let missing = known.is_some_and(|id| shown(id).is_none()) && outage.is_none();
     let candidates = records

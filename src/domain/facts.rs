@@ -230,3 +230,11 @@ pub struct Credential {
     /// Its value is the one that the platform showed.
     pub sound: bool,
 }
+
+impl Credential {
+    /// Whether the id that the Secret names can be believed, given whose the platform says that it is: whoever edits the
+    /// value may have edited the id as well, and that proves nothing without our mark.
+    pub fn is_believed(&self, ownership: Option<Ownership>) -> bool {
+        self.sound || matches!(ownership, Some(Ownership::OurAttempt(_)))
+    }
+}

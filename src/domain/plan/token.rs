@@ -71,12 +71,9 @@ fn current<C>(facts: &Facts<C>, now: Timestamp) -> Current<'_> {
         let found = facts.candidate(id);
         found.is_some_and(|found| !matches!(found.ownership, Ownership::Other | Ownership::Offered))
     };
-    // Whoever edits the Secret may have edited the id that it names as well: that proves nothing without our mark.
-    let is_proved = |credential: &&Credential| {
-        let minted = facts.candidate(&credential.id).map(|found| found.ownership);
-        credential.sound || matches!(minted, Some(Ownership::OurAttempt(_)))
-    };
-    let credential = facts.token.credential.as_ref().filter(is_proved);
+    let is_believed =
+        |credential: &&Credential| credential.is_believed(facts.candidate(&credential.id).map(|found| found.ownership));
+    let credential = facts.token.credential.as_ref().filter(is_believed);
     if let Some(credential) = credential.filter(|credential| is_ours(&credential.id)) {
         return if credential.sound { Current::Whole(credential) } else { Current::Lost(&credential.id) };
     }
