@@ -6,6 +6,7 @@
 //! [`http`] lets what a Secret holds be tried: token introspection and login.
 
 mod authentication;
+pub mod dialect;
 mod directory;
 mod error;
 pub mod http;
