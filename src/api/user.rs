@@ -198,6 +198,18 @@ pub enum TykPermission {
     Admin,
 }
 
+impl TykPermission {
+    /// Tyk's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Deny => "deny",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// What the operator did for a User.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

@@ -191,7 +191,8 @@ impl<K: Managed> Act<K> {
         if attempt.is_some() && !created.as_ref().is_err_and(|error| unknown(error.kind)) {
             self.draft.set_attempt(self.draft.attempt(), false);
         }
-        let Created { record, one_time } = created?;
+        let Created { record, one_time, unfinished } = created?;
+        let _ = unfinished;
         self.context.made.set(&self.desired.uid, self.context.now());
         self.created = true;
         self.minted = Minted { attempt, previous };

@@ -15,11 +15,11 @@ use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::TAKE_OVER_FROM;
-use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus};
+use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, TykOrganization};
 use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{
-    self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord,
+    self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord, TykSettings,
 };
 use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::key::KeySize;
@@ -33,6 +33,8 @@ use crate::platform::{AdminApi, Backend};
 pub struct Content {
     display_name: Option<String>,
     admin: Option<OrganizationAdmin>,
+    link: Option<SecretString>,
+    tyk: TykSettings,
     imported: Option<Imported>,
     marks: bool,
 }
@@ -163,6 +165,8 @@ impl Managed for Organization {
             content: Content {
                 display_name: self.spec.display_name.clone(),
                 admin: self.spec.admin.clone(),
+                link: None,
+                tyk: self.spec.tyk.as_ref().map(tyk_settings).unwrap_or_default(),
                 imported: imported.map(|(value, fingerprint, secret_name)| Imported {
                     value,
                     fingerprint,
@@ -213,6 +217,8 @@ impl Managed for Organization {
                 password: password(),
             }),
             key_pair: generated.or(imported),
+            link: desired.content.link.clone(),
+            tyk: desired.content.tyk.clone(),
         }
     }
 
@@ -221,13 +227,33 @@ impl Managed for Organization {
         record: &OrganizationRecord,
         ownership: Ownership,
     ) -> (Option<OrganizationChange>, Vec<&'static str>) {
-        let wanted = &desired.content.display_name;
+        // What shows nothing of itself takes no change either: what it has was given at its creation.
+        if record.partial {
+            return (None, Vec::new());
+        }
+        let (content, tyk) = (&desired.content, &record.tyk);
+        let wanted = &content.tyk;
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = OrganizationChange {
-            display_name: wanted.clone().filter(|wanted| record.display_name.as_ref() != Some(wanted)),
-            owner: (desired.content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
+            display_name: differing(&content.display_name, &record.display_name),
+            tyk: TykSettings {
+                cname: differing(&wanted.cname, &tyk.cname),
+                cname_enabled: differing(&wanted.cname_enabled, &tyk.cname_enabled),
+                developer_quota: differing(&wanted.developer_quota, &tyk.developer_quota),
+                hybrid_enabled: differing(&wanted.hybrid_enabled, &tyk.hybrid_enabled),
+                sso_enabled: differing(&wanted.sso_enabled, &tyk.sso_enabled),
+            },
+            owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
-        let drift = change.display_name.is_some().then_some("spec.displayName").into_iter().collect();
+        let drift = [
+            (change.display_name.is_some(), "spec.displayName"),
+            (change.tyk.cname.is_some(), "spec.tyk.cname"),
+            (change.tyk.cname_enabled.is_some(), "spec.tyk.cnameEnabled"),
+            (change.tyk.developer_quota.is_some(), "spec.tyk.developerQuota"),
+            (change.tyk.hybrid_enabled.is_some(), "spec.tyk.hybridEnabled"),
+            (change.tyk.sso_enabled.is_some(), "spec.tyk.ssoEnabled"),
+        ];
+        let drift = drift.into_iter().filter_map(|(differs, path)| differs.then_some(path)).collect();
         ((change != OrganizationChange::default()).then_some(change), drift)
     }
 
@@ -295,6 +321,21 @@ impl Managed for Organization {
             });
         }
     }
+}
+
+fn tyk_settings(asked: &TykOrganization) -> TykSettings {
+    TykSettings {
+        cname: asked.cname.clone(),
+        cname_enabled: asked.cname_enabled,
+        developer_quota: asked.developer_quota,
+        hybrid_enabled: asked.hybrid_enabled,
+        sso_enabled: asked.sso_enabled,
+    }
+}
+
+/// What is asked for, where something else is there.
+fn differing<T: Clone + PartialEq>(wanted: &Option<T>, found: &Option<T>) -> Option<T> {
+    wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
 }
 
 fn key_pair_status(slot: &SlotSpec, values: &Values) -> Option<KeyPairStatus> {

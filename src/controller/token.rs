@@ -201,26 +201,32 @@ impl Managed for Token {
     }
 
     fn secret_annotations(record: &TokenRecord) -> Vec<(&'static str, String)> {
-        let mut all = vec![(SECRET_ISSUED_AT, record.issued_at.to_string())];
+        let mut all: Vec<_> = record.issued_at.map(|time| (SECRET_ISSUED_AT, time.to_string())).into_iter().collect();
         all.extend(record.expires_at.map(|time| (SECRET_EXPIRES_AT, time.to_string())));
         all
     }
 
     fn fill(draft: &mut TokenStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {
         let (record, rotation) = (found.record, &desired.content.rotation);
+        let secret = found.secrets.first().and_then(Option::as_ref);
+        // A platform may not say when a token was minted and when it ends: then its Secret does.
+        let stored = |name| secret.and_then(|secret| secret.annotations.get(name)?.parse::<Timestamp>().ok());
+        let issued_at = record.issued_at.or_else(|| stored(SECRET_ISSUED_AT));
+        let expires_at = record.expires_at.or_else(|| stored(SECRET_EXPIRES_AT));
         draft.external_id = Some(record.id.clone());
-        draft.issued_at = Some(Time(record.issued_at));
-        draft.expires_at = record.expires_at.map(Time);
+        draft.issued_at = issued_at.map(Time);
+        draft.expires_at = expires_at.map(Time);
         let share = Share::of(&desired.uid);
-        draft.rotate_at = rotation.rotate_at(share, record.issued_at, record.expires_at).map(Time);
-        let (Some(slot), Some(Some(secret))) = (desired.slots.first(), found.secrets.first()) else {
+        draft.rotate_at = issued_at.and_then(|issued| rotation.rotate_at(share, issued, expires_at)).map(Time);
+        let (Some(slot), Some(secret)) = (desired.slots.first(), secret) else {
             return;
         };
         draft.secret_name = Some(slot.name.clone());
         draft.secret_digest = Some(slot.digest(&secret.values));
-        let ends = later(record.issued_at, rotation.overlap());
+        let ends = issued_at.map(|issued| later(issued, rotation.overlap()));
         let previous = secret.annotations.get(SECRET_PREVIOUS_ID).filter(|id| found.live.contains(id));
-        draft.previous = previous.map(|id| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
+        draft.previous =
+            previous.zip(ends).map(|(id, ends)| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
     }
 }
 

@@ -1,5 +1,6 @@
 //! Users.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -10,11 +11,14 @@ use secrecy::SecretString;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
+use super::report;
 use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
-use crate::api::{InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, User, UserStatus};
+use crate::api::{
+    InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus,
+};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, UserChange, UserRecord, UserType};
@@ -32,7 +36,10 @@ pub struct Content {
     first_name: Option<String>,
     last_name: Option<String>,
     roles: Option<Vec<String>>,
+    permissions: Option<BTreeMap<String, String>>,
     marks: bool,
+    /// It was as this manifest says when it was last looked at.
+    settled: bool,
 }
 
 #[async_trait]
@@ -152,6 +159,8 @@ impl Managed for User {
                 first_name: spec.first_name.clone(),
                 last_name: spec.last_name.clone(),
                 roles: spec.roles.clone().map(sorted),
+                permissions: spec.tyk.as_ref().and_then(|tyk| tyk.permissions.as_ref()).map(permissions),
+                settled: report::settled(self),
                 marks: place.can(Capability::OwnerMark),
             },
             place,
@@ -171,6 +180,7 @@ impl Managed for User {
             first_name: content.first_name.clone(),
             last_name: content.last_name.clone(),
             roles: content.roles.clone(),
+            permissions: content.permissions.clone(),
             owner: desired.mark.as_str().to_owned(),
             password,
         }
@@ -182,15 +192,27 @@ impl Managed for User {
         ownership: Ownership,
     ) -> (Option<UserChange>, Vec<&'static str>) {
         let content = &desired.content;
+        // What the platform does not show is as it was left, and is given again with each new manifest.
         let differs = |wanted: &Option<String>, found: &Option<String>| {
-            wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
+            let unknown = record.partial && found.is_none();
+            wanted.clone().filter(|wanted| if unknown { !content.settled } else { found.as_ref() != Some(wanted) })
         };
+        let roles = match &record.roles {
+            Some(found) => content.roles.clone().filter(|wanted| *wanted != sorted(found.clone())),
+            // Where being a member is a matter of its own, it is one without roles too.
+            None => (!content.settled).then(|| content.roles.clone().unwrap_or_default()),
+        };
+        let permissions = content.permissions.clone().filter(|wanted| {
+            let as_wanted = wanted.iter().all(|(name, level)| record.permissions.get(name) == Some(level));
+            !as_wanted
+        });
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = UserChange {
             email: differs(&content.email, &record.email),
             first_name: differs(&content.first_name, &record.first_name),
             last_name: differs(&content.last_name, &record.last_name),
-            roles: content.roles.clone().filter(|wanted| *wanted != sorted(record.roles.clone())),
+            roles,
+            permissions,
             owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
         let drift = [
@@ -198,6 +220,7 @@ impl Managed for User {
             (change.first_name.is_some(), "spec.firstName"),
             (change.last_name.is_some(), "spec.lastName"),
             (change.roles.is_some(), "spec.roles"),
+            (change.permissions.is_some(), "spec.tyk.permissions"),
         ];
         let drift = drift.into_iter().filter_map(|(differs, path)| differs.then_some(path)).collect();
         ((change != UserChange::default()).then_some(change), drift)
@@ -287,6 +310,10 @@ pub fn organization_variables(context: &Context, namespace: &str, name: &str) ->
     };
     let known = [("organizationName", &status.external_name), ("projectID", &status.default_project_id)];
     known.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
+}
+
+fn permissions(asked: &BTreeMap<String, TykPermission>) -> BTreeMap<String, String> {
+    asked.iter().map(|(name, level)| (name.clone(), level.as_str().to_owned())).collect()
 }
 
 fn sorted(mut roles: Vec<String>) -> Vec<String> {

@@ -2,19 +2,15 @@
 //! stops asking a platform that does not answer. Each Platform has its own, so a slow one delays nobody else's objects.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::{AdminApi, Backend, Error};
-use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
+use super::Error;
 use crate::domain::fault::FaultKind;
 
 /// Failures in a row after which the breaker opens.
@@ -105,72 +101,10 @@ impl Budget {
     }
 }
 
-/// A platform within its budget.
-#[derive(Debug)]
-pub struct Budgeted<A: ?Sized> {
-    budget: Arc<Budget>,
-    api: Arc<A>,
-}
-
-impl<A: ?Sized> Budgeted<A> {
-    /// Puts `api` under `budget`.
-    pub fn new(api: Arc<A>, budget: Arc<Budget>) -> Self {
-        Self { budget, api }
-    }
-}
-
-#[async_trait]
-impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Budgeted<A> {
-    async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error> {
-        self.budget.spend("find", self.api.find(scope, lookup)).await
-    }
-
-    async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
-        self.budget.spend("create", self.api.create(new)).await
-    }
-
-    async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error> {
-        self.budget.spend("update", self.api.update(scope, id, change)).await
-    }
-
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
-        self.budget.spend("delete", self.api.delete(scope, id)).await
-    }
-}
-
-#[async_trait]
-impl<A: AdminApi + ?Sized> AdminApi for Budgeted<A> {
-    fn capabilities(&self) -> Capabilities {
-        self.api.capabilities()
-    }
-
-    fn url(&self) -> String {
-        self.api.url()
-    }
-
-    async fn probe(&self) -> Result<String, Error> {
-        self.budget.spend("probe", self.api.probe()).await
-    }
-
-    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
-        self.budget.spend("set_password", self.api.set_password(scope, user_id, password)).await
-    }
-
-    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
-        self.budget.spend("authenticate", self.api.authenticates(of, value)).await
-    }
-
-    fn visible_after(&self) -> Duration {
-        self.api.visible_after()
-    }
-
-    fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
-        self.api.check_name(kind, name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn budget(requests_per_second: u32, concurrency: usize) -> Budget {

@@ -7,17 +7,17 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{AdminApi, Backend, Error};
+use super::{Account, AdminApi, Backend, Error, Need};
 use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
+use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use crate::domain::fault::FaultKind;
 use crate::telemetry::Metrics;
 
 /// The outcome of a call that did what was asked; the others are the words of [`FaultKind::as_str`].
 const OK: &str = "ok";
 
-/// A platform whose calls are counted under a name. Below a [`Budget`](super::Budget), so that waiting for a turn is not
-/// taken for a slow platform.
+/// A platform whose calls are counted under a name. The time includes the wait for a turn in the
+/// platform's [`Budget`](super::Budget): it is what an object waits for.
 #[derive(Debug)]
 pub struct Metered<A: ?Sized> {
     name: String,
@@ -71,6 +71,10 @@ impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Metered<A> {
         self.count("find", FaultKind::TimedOut, self.api.find(scope, lookup)).await
     }
 
+    async fn list(&self, scope: &E::Scope, from: Option<&str>) -> Result<Page<E::Record>, Error> {
+        self.count("list", FaultKind::TimedOut, self.api.list(scope, from)).await
+    }
+
     async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
         self.count("create", FaultKind::OutcomeUnknown, self.api.create(new)).await
     }
@@ -113,6 +117,31 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
     fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
         self.api.check_name(kind, name)
     }
+
+    fn default_name(&self, kind: Kind, name: &str) -> String {
+        self.api.default_name(kind, name)
+    }
+
+    fn consumer_url(&self) -> String {
+        self.api.consumer_url()
+    }
+
+    fn marks(&self, kind: Kind) -> bool {
+        self.api.marks(kind)
+    }
+
+    fn needs(&self, need: Need) -> bool {
+        self.api.needs(need)
+    }
+
+    fn acting_as(&self, account: &Account) -> Option<Arc<dyn AdminApi>> {
+        let api = self.api.acting_as(account)?;
+        Some(Arc::new(Metered { name: self.name.clone(), metrics: Arc::clone(&self.metrics), api }))
+    }
+
+    async fn key(&self, of: &OfUser) -> Result<Option<SecretString>, Error> {
+        self.count("key", FaultKind::TimedOut, self.api.key(of)).await
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +181,9 @@ mod tests {
     impl<E: Entity> Backend<E> for Scripted {
         async fn find(&self, _: &E::Scope, _: &Lookup) -> Result<Vec<E::Record>, Error> {
             self.answer(Some(Vec::new())).await
+        }
+        async fn list(&self, _: &E::Scope, _: Option<&str>) -> Result<Page<E::Record>, Error> {
+            self.answer(Some(Page { records: Vec::new(), next: None })).await
         }
         async fn create(&self, _: E::New) -> Result<Created<E>, Error> {
             self.answer(None).await
