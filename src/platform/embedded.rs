@@ -196,7 +196,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::entity::UserType;
+    use crate::domain::entity::{TykSettings, UserType};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
@@ -225,6 +225,8 @@ mod tests {
                 owner: "owner".to_owned(),
                 admin: None,
                 key_pair: None,
+                link: None,
+                tyk: TykSettings::default(),
             };
             let made = Backend::<Organization>::create(&fixture.at(0), organization).await.unwrap();
             fixture.of.organization_id = made.record.id;
@@ -242,6 +244,7 @@ mod tests {
                 first_name: None,
                 last_name: None,
                 roles: None,
+                permissions: None,
                 owner: "owner".to_owned(),
                 password: None,
             };
@@ -271,7 +274,7 @@ mod tests {
         let fixture = Fixture::new().await;
         let (endless, _) = fixture.token(None).await;
         let (ending, value) = fixture.token(Some(at(100))).await;
-        assert_eq!((ending.issued_at, ending.expires_at), (at(0), Some(at(100))));
+        assert_eq!((ending.issued_at, ending.expires_at), (Some(at(0)), Some(at(100))));
         assert_eq!(endless.expires_at, None);
         for (second, live) in [(0, true), (99, true), (100, false)] {
             let platform = fixture.at(second);
