@@ -340,6 +340,7 @@ fn records(rows: Vec<MemberRow>) -> Result<Vec<UserRecord>, DirectoryError> {
                 roles: Some(row.role.into_iter().collect()),
                 permissions: BTreeMap::new(),
                 partial: false,
+                key_id: None,
                 owner: row.owner,
             }),
         }

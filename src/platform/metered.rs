@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Account, AdminApi, Backend, Error, Need};
+use super::{Account, AdminApi, Backend, Error, Need, Shown};
 use crate::domain::capability::Capabilities;
 use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use crate::domain::fault::FaultKind;
@@ -128,6 +128,18 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
 
     fn marks(&self, kind: Kind) -> bool {
         self.api.marks(kind)
+    }
+
+    fn id_of_name(&self, kind: Kind, name: &str) -> Option<String> {
+        self.api.id_of_name(kind, name)
+    }
+
+    fn shows(&self, shown: Shown) -> bool {
+        self.api.shows(shown)
+    }
+
+    fn invites(&self) -> bool {
+        self.api.invites()
     }
 
     fn needs(&self, need: Need) -> bool {

@@ -16,10 +16,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
 
 use crate::domain::capability::{Capabilities, Capability, Support};
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User};
+use crate::domain::entity::{
+    Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User, UserType,
+};
 use crate::domain::fault::FaultKind;
 
 mod budget;
@@ -90,6 +93,21 @@ pub enum Need {
     Email,
 }
 
+/// A value that an answer shows once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The password of an organisation's first administrator.
+    AdminPassword,
+    /// A credential of a new user of that type.
+    UserToken(UserType),
+}
+
+/// The id of a key that has none of its own on its platform: it tells one key from another and says nothing of either.
+pub fn key_id(key: &SecretString) -> String {
+    let digest = Sha256::digest(key.expose_secret().as_bytes());
+    digest.iter().take(8).fold("key-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
+}
+
 /// A machine account in an organisation, where a platform manages an organisation's users only for such.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -146,6 +164,21 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     /// Whether it keeps our owner mark on objects of that kind.
     fn marks(&self, _: Kind) -> bool {
         self.capabilities().of(Capability::OwnerMark) == Support::Supported
+    }
+
+    /// The id that an object of that kind and name has, where the name is the id.
+    fn id_of_name(&self, _: Kind, _: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether creating an object shows that value once.
+    fn shows(&self, _: Shown) -> bool {
+        false
+    }
+
+    /// Whether people get an invitation by e-mail from the platform.
+    fn invites(&self) -> bool {
+        false
     }
 
     /// Whether a manifest has to give that.

@@ -140,9 +140,6 @@ impl World {
         if !token && !setting.shared_names && !self.objects.is_empty() {
             return Err(End::Refused);
         }
-        if token && !setting.powers.several_tokens {
-            self.objects.retain(|object| object.whose == Whose::Stranger);
-        }
         if draft.started_over {
             self.give_up();
         }

@@ -31,10 +31,6 @@ fn cannot_revoke(facts: Facts<Change>) -> Facts<Change> {
     facts.powers(|powers| powers.deletes = false)
 }
 
-fn one_key_per_user(facts: Facts<Change>) -> Facts<Change> {
-    without_marks(facts).powers(|powers| powers.several_tokens = false)
-}
-
 fn left(facts: Facts<Change>, id: &str) -> Facts<Change> {
     facts.with(|facts| facts.left_behind.push(id.to_owned()))
 }
