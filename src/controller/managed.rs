@@ -140,6 +140,16 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
         0
     }
 
+    /// Looks for what the object's record does not show, and is only of use once it is there.
+    async fn complete(
+        &self,
+        _: &Context,
+        _: &Desired<Self>,
+        _: &mut <Self::Entity as Entity>::Record,
+    ) -> Result<(), Stop> {
+        Ok(())
+    }
+
     /// Writes what is known now into status. Called only when the object is there.
     fn fill(draft: &mut Self::Status, desired: &Desired<Self>, found: &Found<'_, Self>);
 }

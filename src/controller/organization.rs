@@ -289,6 +289,27 @@ impl Managed for Organization {
         all
     }
 
+    /// The project that its first member made, on platforms that show it with the projects alone.
+    async fn complete(
+        &self,
+        context: &Context,
+        desired: &Desired<Self>,
+        record: &mut OrganizationRecord,
+    ) -> Result<(), Stop> {
+        let known = self.status.as_ref().and_then(|status| status.default_project_id.clone());
+        if record.default_project_id.is_some() || known.is_some() || !desired.place.can(Capability::Projects) {
+            record.default_project_id = record.default_project_id.take().or(known);
+            return Ok(());
+        }
+        let (namespace, name) = (self.namespace(), self.name_any());
+        let users = context.users.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name);
+        let members: Vec<String> = users.iter().filter_map(|user| user.status.as_ref()?.external_id.clone()).collect();
+        if let (Some(api), false) = (&desired.place.api, members.is_empty()) {
+            record.default_project_id = api.default_project(&record.id, &members).await?;
+        }
+        Ok(())
+    }
+
     fn rival(&self, context: &Context, desired: &Desired<Self>, id: &str) -> Option<Rival> {
         let has_it = |other: &Organization| {
             let status = other.status.as_ref();

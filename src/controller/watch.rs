@@ -323,6 +323,17 @@ impl Related for User {
             queues.users.push(&rival);
         }
         organization(context, queues, self.namespace(), &self.spec.organization_ref.name);
+        // Its first member makes an organisation's default project.
+        if let Some(parent) =
+            context.organizations.cache.get(&namespace.unwrap_or_default(), &self.spec.organization_ref.name)
+            && parent
+                .status
+                .as_ref()
+                .is_some_and(|status| status.external_id.is_some() && status.default_project_id.is_none())
+            && self.status.as_ref().is_some_and(|status| status.external_id.is_some())
+        {
+            queues.organizations.push(&parent);
+        }
         recorded(context, queues, self.status.as_ref().and_then(|status| status.platform.as_ref()));
     }
 }

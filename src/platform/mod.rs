@@ -16,8 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
+use secrecy::SecretString;
 
 use crate::domain::capability::{Capabilities, Capability, Support};
 use crate::domain::entity::{
@@ -28,10 +27,12 @@ use crate::domain::fault::FaultKind;
 mod budget;
 mod embedded;
 pub mod http;
+mod key;
 mod metered;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
+pub use key::key_id;
 pub use metered::Metered;
 
 /// A failed platform call.
@@ -100,12 +101,6 @@ pub enum Shown {
     AdminPassword,
     /// A credential of a new user of that type.
     UserToken(UserType),
-}
-
-/// The id of a key that has none of its own on its platform: it tells one key from another and says nothing of either.
-pub fn key_id(key: &SecretString) -> String {
-    let digest = Sha256::digest(key.expose_secret().as_bytes());
-    digest.iter().take(8).fold("key-".to_owned(), |id, byte| format!("{id}{byte:02x}"))
 }
 
 /// A machine account in an organisation, where a platform manages an organisation's users only for such.
@@ -189,6 +184,13 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     /// The same platform for what only an account in an organisation may do; `None` where it knows no such accounts.
     fn acting_as(&self, _: &Account) -> Option<Arc<dyn AdminApi>> {
         None
+    }
+
+    /// The project that making one of these users a member of the organisation made by default; `None` where the platform
+    /// has no projects, shows none, or does not say which it is. A call that changes nothing. Platforms that show the
+    /// project with the organisation itself have it in their record, and answer `None` here.
+    async fn default_project(&self, _organization_id: &str, _members: &[String]) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     /// The one key of a user, where a user has one and the platform shows it again. `None`: there is a user, and the
