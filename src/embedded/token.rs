@@ -1,6 +1,9 @@
 //! Token values: JWTs signed with the directory's own key (HS256). A value is never stored; the key and a token's row
-//! make the same value again.
+//! make the same value again. Other values that are made again come from the same key.
 
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -31,14 +34,29 @@ pub(super) struct Claims {
     pub(super) user_id: String,
 }
 
-/// Signs and verifies with the directory's key.
+/// Signs and verifies with the directory's key. All clones share the key.
+#[derive(Clone)]
 pub(super) struct Signer {
-    key: Zeroizing<Vec<u8>>,
+    key: Arc<Zeroizing<Vec<u8>>>,
 }
 
 impl Signer {
     pub(super) fn new(key: Zeroizing<Vec<u8>>) -> Self {
-        Self { key }
+        Self { key: Arc::new(key) }
+    }
+
+    /// 32 bytes that only the holder of the key can make, the same for the same purpose and parts: their HMAC-SHA256.
+    /// Each part goes in with its length, so that no two lists are the same text; and the purpose is followed by a
+    /// zero, so that none is what a token's signature signs.
+    pub(super) fn derive(&self, purpose: &str, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.key));
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        Zeroizing::new(context.sign().as_ref().to_vec())
     }
 
     /// The value of the token with those claims; the same claims give the same value.
@@ -89,6 +107,22 @@ mod tests {
         let again = signer(1).sign(&claims()).unwrap();
         assert_eq!(first.expose_secret(), again.expose_secret());
         assert_eq!(signer(1).verify(&first), Some(claims()));
+    }
+
+    #[test]
+    fn what_is_derived_depends_on_all_that_goes_in() {
+        let all = [
+            signer(1).derive("a", &[b"b", b"c"]),
+            signer(2).derive("a", &[b"b", b"c"]),
+            signer(1).derive("ab", &[b"", b"c"]),
+            signer(1).derive("a", &[b"bc", b""]),
+            signer(1).derive("a", &[b"bc"]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert_eq!(one.len(), 32);
+            assert!(!all[..at].contains(one), "{at}");
+        }
+        assert_eq!(signer(1).derive("a", &[b"b", b"c"]), all[0]);
     }
 
     #[test]
