@@ -6,6 +6,7 @@ use sqlx::SqliteConnection;
 
 use super::directory::{Directory, idempotency_key};
 use super::error::DirectoryError;
+use super::invitations::invite;
 use super::memberships::{NewMembership, UserRow, insert_membership, insert_user};
 use super::rules::Rules;
 
@@ -87,7 +88,12 @@ impl Directory {
             admin,
             now,
         };
-        self.write(move |connection| async move { insert.run(connection, rules).await }.boxed()).await
+        let invited = insert.admin.as_ref().is_some_and(|admin| admin.is_invited(rules));
+        let created = self.write(move |connection| async move { insert.run(connection, rules).await }.boxed()).await?;
+        if invited {
+            self.inner.invited.notify_one();
+        }
+        Ok(created)
     }
 
     /// The organisation with that id.
@@ -246,8 +252,9 @@ impl Insert {
                 roles: rules.administrator_roles.iter().map(|&role| role.to_owned()).collect(),
                 now: self.now,
             };
-            insert_user(connection, &admin, self.now).await?;
+            insert_user(connection, rules, &admin, self.now).await?;
             insert_membership(connection, rules, membership).await?;
+            invite(connection, rules, &self.id, &admin, self.now).await?;
         }
         existing(connection, &self.id).await
     }

@@ -1,6 +1,9 @@
 //! Token values: JWTs signed with the directory's own key (HS256). A value is never stored; the key and a token's row
 //! make the same value again.
 
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -48,6 +51,14 @@ impl Signer {
             .map_err(DirectoryError::unavailable)
     }
 
+    /// The code that belongs to that id and to nothing else, for that purpose; the same id gives the same code. It is never
+    /// part of a token: a JWT's signed text has no NUL in it.
+    pub(super) fn code(&self, purpose: &str, id: &str) -> SecretString {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
+        let tag = hmac::sign(&key, format!("{purpose}\0{id}").as_bytes());
+        SecretString::from(URL_SAFE_NO_PAD.encode(tag.as_ref()))
+    }
+
     /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
     pub(super) fn verify(&self, value: &SecretString) -> Option<Claims> {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -62,9 +73,6 @@ impl Signer {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     fn claims() -> Claims {
@@ -106,6 +114,18 @@ mod tests {
                 "org_id": "o", "token_id": "t", "user_id": "u",
             })
         );
+    }
+
+    #[test]
+    fn a_code_is_of_its_key_purpose_and_id() {
+        let code = |byte, purpose, id| signer(byte).code(purpose, id).expose_secret().to_owned();
+        let one = code(1, "invitation", "a");
+        assert_eq!(one, code(1, "invitation", "a"));
+        assert_eq!(one.len(), 43);
+        assert!(one.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{one}");
+        for other in [code(2, "invitation", "a"), code(1, "other", "a"), code(1, "invitation", "b")] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use sqlx::SqliteConnection;
 
 use super::directory::{Directory, idempotency_key};
 use super::error::DirectoryError;
+use super::invitations::invite;
 use super::memberships::{
     NewMembership, UserRow, check_username, insert_membership, insert_user, roles_or_default, set_roles, user_type,
 };
@@ -75,20 +76,27 @@ impl Directory {
             roles: roles_or_default(rules, new.roles),
             now,
         };
-        self.write(move |connection| {
-            async move {
-                if let Some(first) = by_key(connection, &membership).await? {
-                    return Ok(first);
+        let invited = user.is_invited(rules);
+        let created = self
+            .write(move |connection| {
+                async move {
+                    if let Some(first) = by_key(connection, &membership).await? {
+                        return Ok(first);
+                    }
+                    check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
+                    insert_user(connection, rules, &user, now).await?;
+                    let organization_id = membership.organization_id.clone();
+                    insert_membership(connection, rules, membership).await?;
+                    invite(connection, rules, &organization_id, &user, now).await?;
+                    existing(connection, &organization_id, &user.id).await
                 }
-                check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
-                insert_user(connection, &user, now).await?;
-                let organization_id = membership.organization_id.clone();
-                insert_membership(connection, rules, membership).await?;
-                existing(connection, &organization_id, &user.id).await
-            }
-            .boxed()
-        })
-        .await
+                .boxed()
+            })
+            .await?;
+        if invited {
+            self.inner.invited.notify_one();
+        }
+        Ok(created)
     }
 
     /// Makes a user of another organisation a member of this one too, or gives a member these roles, whole. The owner

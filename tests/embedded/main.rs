@@ -4,6 +4,7 @@
 mod durability;
 mod fixture;
 mod http;
+mod invitations;
 mod logins;
 mod memberships;
 mod model;
