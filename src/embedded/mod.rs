@@ -9,8 +9,10 @@ mod access_keys;
 mod authentication;
 pub mod dialect;
 mod directory;
+mod documents;
 mod error;
 pub mod http;
+mod invitations;
 mod memberships;
 mod organizations;
 mod password;
@@ -23,5 +25,9 @@ mod writer;
 
 pub use authentication::Principal;
 pub use directory::{Directory, Statistics};
+pub use documents::{
+    Attributes, OrganizationDocument, OrganizationParticulars, Part, UserDocument, UserParticulars, UserPatch,
+};
 pub use error::{DirectoryError, OpenError};
+pub use invitations::Invitation;
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

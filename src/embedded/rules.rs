@@ -74,6 +74,9 @@ pub struct Rules {
     pub default_roles: &'static [&'static str],
     /// The name of the project that an organisation's first membership makes.
     pub default_project: &'static str,
+    /// Whether a new person is invited: their account is enabled once the link of the invitation was opened. A person
+    /// without an e-mail address is not invited and enabled at once.
+    pub invites: bool,
 }
 
 /// The operator's own dialect.
@@ -91,6 +94,7 @@ pub static OPERATOR: Rules = Rules {
     administrator_roles: &["Administrators"],
     default_roles: &["Users"],
     default_project: "Default",
+    invites: false,
 };
 
 /// The longest name, in characters; the longest `externalName` that the resources allow.

@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -66,6 +68,11 @@ impl Signer {
             .map_err(DirectoryError::unavailable)
     }
 
+    /// The code that belongs to that id and to nothing else, for that purpose; the same id gives the same code.
+    pub(super) fn code(&self, purpose: &str, id: &str) -> SecretString {
+        SecretString::from(URL_SAFE_NO_PAD.encode(&*self.derive(purpose, &[id.as_bytes()])))
+    }
+
     /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
     pub(super) fn verify(&self, value: &SecretString) -> Option<Claims> {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -80,9 +87,6 @@ impl Signer {
 
 #[cfg(test)]
 mod tests {
-    use base64::Engine as _;
-    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
     use super::*;
 
     fn claims() -> Claims {
@@ -140,6 +144,18 @@ mod tests {
                 "org_id": "o", "token_id": "t", "user_id": "u",
             })
         );
+    }
+
+    #[test]
+    fn a_code_is_of_its_key_purpose_and_id() {
+        let code = |byte, purpose, id| signer(byte).code(purpose, id).expose_secret().to_owned();
+        let one = code(1, "invitation", "a");
+        assert_eq!(one, code(1, "invitation", "a"));
+        assert_eq!(one.len(), 43);
+        assert!(one.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{one}");
+        for other in [code(2, "invitation", "a"), code(1, "other", "a"), code(1, "invitation", "b")] {
+            assert_ne!(one, other);
+        }
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub(crate) static SHARED_NAMES: Rules = Rules {
     administrator_roles: &["Admin"],
     default_roles: &[],
     default_project: "Default Project",
+    invites: false,
 };
 
 /// A dialect with one user name space for the whole directory.

@@ -5,6 +5,7 @@ mod access_keys;
 mod durability;
 mod fixture;
 mod http;
+mod invitations;
 mod logins;
 mod memberships;
 mod model;
