@@ -134,7 +134,8 @@ impl Directory {
         Ok(one.filter(|_| candidates.is_empty()))
     }
 
-    async fn roles(&self, organization_id: &str, user_id: &str) -> Result<Vec<String>, DirectoryError> {
+    /// The roles of a member, sorted.
+    pub(super) async fn roles(&self, organization_id: &str, user_id: &str) -> Result<Vec<String>, DirectoryError> {
         Ok(sqlx::query_scalar(
             "SELECT role FROM membership_roles WHERE organization_id = $1 AND user_id = $2 ORDER BY role",
         )

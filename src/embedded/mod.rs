@@ -5,6 +5,7 @@
 //! unique, how ids look) comes with each write as [`Rules`]; the tables hold only what is true on all of them.
 //! [`http`] lets what a Secret holds be tried: token introspection and login.
 
+mod access_keys;
 mod accounts;
 mod authentication;
 pub mod dialect;
