@@ -6,6 +6,7 @@
 //! [`http`] lets what a Secret holds be tried: token introspection and login.
 
 mod access_keys;
+mod accounts;
 mod authentication;
 pub mod dialect;
 mod directory;
@@ -16,6 +17,7 @@ mod invitations;
 mod memberships;
 mod organizations;
 mod password;
+mod projects;
 mod rules;
 mod storage;
 mod token;
@@ -23,6 +25,7 @@ mod tokens;
 mod users;
 mod writer;
 
+pub use accounts::{Account, AccountToken, Caller, Membership};
 pub use authentication::Principal;
 pub use directory::{Directory, Statistics};
 pub use documents::{
@@ -30,4 +33,5 @@ pub use documents::{
 };
 pub use error::{DirectoryError, OpenError};
 pub use invitations::Invitation;
+pub use projects::Project;
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

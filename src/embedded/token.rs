@@ -4,8 +4,6 @@
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -28,8 +26,9 @@ pub(super) struct Claims {
     pub(super) iss: String,
     /// Not accepted before; the time of minting.
     pub(super) nbf: i64,
-    /// The organisation that it is for.
-    pub(super) org_id: String,
+    /// The organisation that it is for; none where a dialect mints one for a user who is in no organisation yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) org_id: Option<String>,
     /// Its own id.
     pub(super) token_id: String,
     /// Whose it is.
@@ -68,11 +67,6 @@ impl Signer {
             .map_err(DirectoryError::unavailable)
     }
 
-    /// The code that belongs to that id and to nothing else, for that purpose; the same id gives the same code.
-    pub(super) fn code(&self, purpose: &str, id: &str) -> SecretString {
-        SecretString::from(URL_SAFE_NO_PAD.encode(&*self.derive(purpose, &[id.as_bytes()])))
-    }
-
     /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
     pub(super) fn verify(&self, value: &SecretString) -> Option<Claims> {
         let mut validation = Validation::new(Algorithm::HS256);
@@ -87,6 +81,9 @@ impl Signer {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn claims() -> Claims {
@@ -95,7 +92,7 @@ mod tests {
             iat: 1_700_000_000,
             iss: "org-operator".to_owned(),
             nbf: 1_700_000_000,
-            org_id: "o".to_owned(),
+            org_id: Some("o".to_owned()),
             token_id: "t".to_owned(),
             user_id: "u".to_owned(),
         }
@@ -147,15 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_of_its_key_purpose_and_id() {
-        let code = |byte, purpose, id| signer(byte).code(purpose, id).expose_secret().to_owned();
-        let one = code(1, "invitation", "a");
-        assert_eq!(one, code(1, "invitation", "a"));
-        assert_eq!(one.len(), 43);
-        assert!(one.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{one}");
-        for other in [code(2, "invitation", "a"), code(1, "other", "a"), code(1, "invitation", "b")] {
-            assert_ne!(one, other);
-        }
+    fn a_token_of_no_organisation_says_nothing_of_one() {
+        let none = Claims { org_id: None, ..claims() };
+        let value = signer(1).sign(&none).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(value.expose_secret().split('.').nth(1).unwrap()).unwrap();
+        assert!(!String::from_utf8(payload).unwrap().contains("org_id"));
+        assert_eq!(signer(1).verify(&value), Some(none));
     }
 
     #[test]
@@ -163,7 +157,7 @@ mod tests {
         let value = signer(1).sign(&claims()).unwrap();
         assert_eq!(signer(2).verify(&value), None);
         let parts: Vec<_> = value.expose_secret().split('.').collect();
-        let changed = Claims { org_id: "other".to_owned(), ..claims() };
+        let changed = Claims { org_id: Some("other".to_owned()), ..claims() };
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&changed).unwrap());
         let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         for forged in [
