@@ -4,7 +4,6 @@ mod organizations;
 mod quirks;
 mod users;
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use org_operator::clock::Clock;
@@ -53,7 +52,7 @@ impl Server {
             directory: fixture.directory.clone(),
             clock: Clock::stopped(at(seconds)),
             secret: secret.into(),
-            quirks: BTreeSet::from_iter(quirks.iter().copied()),
+            quirks: quirks.iter().copied().collect(),
             late: LATE,
             base: None,
         };
@@ -129,8 +128,8 @@ fn error(message: &str) -> Value {
     json!({"Status": "Error", "Message": message, "Meta": null})
 }
 
-fn ok(message: &str, meta: Value) -> Value {
-    json!({"Status": "OK", "Message": message, "Meta": meta})
+fn ok(message: &str, meta: impl Into<Value>) -> Value {
+    json!({"Status": "OK", "Message": message, "Meta": meta.into()})
 }
 
 /// A member of a reply that is a text.
