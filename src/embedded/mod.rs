@@ -5,14 +5,19 @@
 //! unique, how ids look) comes with each write as [`Rules`]; the tables hold only what is true on all of them.
 //! [`http`] lets what a Secret holds be tried: token introspection and login.
 
+mod access_keys;
+mod accounts;
 mod authentication;
 pub mod dialect;
 mod directory;
+mod documents;
 mod error;
 pub mod http;
+mod invitations;
 mod memberships;
 mod organizations;
 mod password;
+mod projects;
 mod rules;
 mod storage;
 mod token;
@@ -20,7 +25,13 @@ mod tokens;
 mod users;
 mod writer;
 
+pub use accounts::{Account, AccountToken, Caller, Membership};
 pub use authentication::Principal;
 pub use directory::{Directory, Statistics};
+pub use documents::{
+    Attributes, OrganizationDocument, OrganizationParticulars, Part, UserDocument, UserParticulars, UserPatch,
+};
 pub use error::{DirectoryError, OpenError};
+pub use invitations::Invitation;
+pub use projects::Project;
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

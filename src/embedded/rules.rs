@@ -74,6 +74,9 @@ pub struct Rules {
     pub default_roles: &'static [&'static str],
     /// The name of the project that an organisation's first membership makes.
     pub default_project: &'static str,
+    /// Whether a new person is invited: their account is enabled once the link of the invitation was opened. A person
+    /// without an e-mail address is not invited and enabled at once.
+    pub invites: bool,
 }
 
 /// The operator's own dialect.
@@ -91,6 +94,7 @@ pub static OPERATOR: Rules = Rules {
     administrator_roles: &["Administrators"],
     default_roles: &["Users"],
     default_project: "Default",
+    invites: false,
 };
 
 /// The longest name, in characters; the longest `externalName` that the resources allow.
@@ -114,7 +118,7 @@ fn printable_name(name: &str) -> Result<(), &'static str> {
 
 /// Control characters, and those that are invisible or turn the direction of writing: with them a name in a list can
 /// look like another one.
-fn is_unprintable(character: char) -> bool {
+pub(super) fn is_unprintable(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 

@@ -1,9 +1,11 @@
 //! The embedded directory as its callers see it, each test on a data directory of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access_keys;
 mod durability;
 mod fixture;
 mod http;
+mod invitations;
 mod logins;
 mod memberships;
 mod model;
@@ -12,4 +14,5 @@ mod organizations;
 mod prune;
 mod sequences;
 mod tokens;
+mod tyk;
 mod users;

@@ -4,9 +4,12 @@
 //! vendor's public pages say; what they leave open is decided here, is said at its place, and can be taken away or turned
 //! by a [`Quirk`], because servers differ.
 
+pub mod tyk;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::directory::Directory;
@@ -49,5 +52,14 @@ impl Serving {
     /// Whether it differs so.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
+    }
+
+    /// Up to when what was made is shown by reads.
+    pub fn seen(&self) -> Timestamp {
+        if self.has(Quirk::Late) {
+            self.clock.now().checked_sub(self.late).unwrap_or(Timestamp::MIN)
+        } else {
+            Timestamp::MAX
+        }
     }
 }

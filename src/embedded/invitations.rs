@@ -1,0 +1,170 @@
+//! Invitations: a new person's account waits until the link that only their mailbox has was opened.
+//!
+//! They are kept here whether or not a mail server is configured, so that none is lost with a mail that was not taken.
+//! They do not end: the vendor's pages name no time, and an administrator who deletes the user takes the invitation too.
+
+use std::future::Future;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use futures::FutureExt;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use sqlx::SqliteConnection;
+use subtle::ConstantTimeEq as _;
+use uuid::Uuid;
+
+use super::directory::{Directory, stored_time};
+use super::error::DirectoryError;
+use super::memberships::UserRow;
+use super::rules::Rules;
+use super::token::Signer;
+
+/// What the codes of invitations are made for, so that no other code opens one.
+const PURPOSE: &str = "invitation";
+
+/// An invitation whose link nobody has opened yet.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// Its id.
+    pub id: String,
+    /// The name of the organisation that it invites to.
+    pub organization: String,
+    /// The login name of the account.
+    pub username: String,
+    /// Where it goes.
+    pub email: String,
+    /// First name of the person.
+    pub first_name: Option<String>,
+    /// Last name of the person.
+    pub last_name: Option<String>,
+    /// When the account was made.
+    pub created_at: Timestamp,
+    /// When a mail server took it; `None`: not yet, or none is configured.
+    pub sent_at: Option<Timestamp>,
+    /// What only the mailbox is told. It enables the account, so it is a secret like a password.
+    pub code: SecretString,
+}
+
+impl Invitation {
+    /// The path of its link, `/invitations/{id}/{code}`; the address that the dialect is served at goes before it.
+    pub fn path(&self) -> SecretString {
+        SecretString::from(format!("/invitations/{}/{}", self.id, self.code.expose_secret()))
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct InvitationRow {
+    id: String,
+    organization: String,
+    username: String,
+    email: String,
+    first_name: Option<String>,
+    last_name: Option<String>,
+    created_at: i64,
+    sent_at: Option<i64>,
+}
+
+impl Directory {
+    /// The invitations whose link nobody has opened yet, the oldest first: those that were sent, and those that were not.
+    pub async fn invitations(&self) -> Result<Vec<Invitation>, DirectoryError> {
+        let rows: Vec<InvitationRow> = sqlx::query_as(
+            "SELECT i.id, o.name AS organization, u.username, i.email, u.first_name, u.last_name, i.created_at, i.sent_at \
+             FROM invitations i JOIN organizations o ON o.id = i.organization_id JOIN users u ON u.id = i.user_id \
+             ORDER BY i.created_at, i.id",
+        )
+        .fetch_all(&mut *self.reader().await?)
+        .await?;
+        let invitation = |row: InvitationRow| {
+            Ok(Invitation {
+                code: code(&self.inner.signer, &row.id),
+                created_at: stored_time(row.created_at)?,
+                sent_at: row.sent_at.map(stored_time).transpose()?,
+                id: row.id,
+                organization: row.organization,
+                username: row.username,
+                email: row.email,
+                first_name: row.first_name,
+                last_name: row.last_name,
+            })
+        };
+        rows.into_iter().map(invitation).collect()
+    }
+
+    /// Ends once an invitation was made since the last call ended; the first call looks back to the opening of the
+    /// directory. For one caller: with several, one of them is woken. Look at [`invitations`](Self::invitations) once
+    /// before the first call, because those of an earlier process wake nobody.
+    pub fn invited(&self) -> impl Future<Output = ()> + Send + '_ {
+        self.inner.invited.notified()
+    }
+
+    /// Keeps that a mail server took the invitation at `now`. An invitation that is gone or was sent is no error.
+    pub async fn invitation_sent(&self, id: &str, now: Timestamp) -> Result<(), DirectoryError> {
+        let id = id.to_owned();
+        self.write(move |connection| {
+            async move {
+                sqlx::query("UPDATE invitations SET sent_at = $2 WHERE id = $1 AND sent_at IS NULL")
+                    .bind(id)
+                    .bind(now.as_millisecond())
+                    .execute(connection)
+                    .await?;
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Opens the link: enables the account and ends the invitation. False, and nothing changes, if there is no such
+    /// invitation, it was opened before, or the code is another.
+    pub async fn open_invitation(&self, id: &str, code: &SecretString) -> Result<bool, DirectoryError> {
+        let right = self::code(&self.inner.signer, id);
+        if !bool::from(right.expose_secret().as_bytes().ct_eq(code.expose_secret().as_bytes())) {
+            return Ok(false);
+        }
+        let id = id.to_owned();
+        self.write(move |connection| {
+            async move {
+                let user: Option<String> =
+                    sqlx::query_scalar("DELETE FROM invitations WHERE id = $1 RETURNING user_id")
+                        .bind(id)
+                        .fetch_optional(&mut *connection)
+                        .await?;
+                let Some(user) = user else { return Ok(false) };
+                sqlx::query("UPDATE users SET enabled = TRUE WHERE id = $1").bind(user).execute(connection).await?;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+/// 256 bits in the characters of an address, which only the holder of the key can make.
+fn code(signer: &Signer, id: &str) -> SecretString {
+    SecretString::from(URL_SAFE_NO_PAD.encode(&*signer.derive(PURPOSE, &[id.as_bytes()])))
+}
+
+/// Writes the invitation of a new member where the dialect invites them, in the transaction that makes them.
+pub(super) async fn invite(
+    connection: &mut SqliteConnection,
+    rules: &Rules,
+    organization_id: &str,
+    user: &UserRow,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    if !user.is_invited(rules) {
+        return Ok(());
+    }
+    sqlx::query(
+        "INSERT INTO invitations (id, organization_id, user_id, email, created_at) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(Uuid::new_v4().to_string())
+    .bind(organization_id)
+    .bind(&user.id)
+    .bind(&user.email)
+    .bind(now.as_millisecond())
+    .execute(connection)
+    .await?;
+    Ok(())
+}
