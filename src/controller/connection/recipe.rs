@@ -14,9 +14,7 @@ use crate::controller::input;
 use crate::controller::stop::Stop;
 use crate::domain::condition::Reason;
 use crate::platform::http::{self, Origin, Trust};
-use crate::platform::{
-    AdminApi, Budget, Keeper, Limits,
-};
+use crate::platform::{AdminApi, Budget, Keeper, Limits};
 
 /// What a client is made of. It keeps track of the Secrets that were read, so that a change is noticed.
 pub(super) struct Ingredients<'a> {
