@@ -35,7 +35,7 @@ macro_rules! select_projects {
 impl Directory {
     /// Creates a project that is not the default one.
     ///
-    /// [`NotFound`](DirectoryError::NotFound) without the organisation; [`Invalid`](DirectoryError::Invalid) if the name
+    /// [`NotFound`](DirectoryError::NotFound) if the owner is no member of the organisation; [`Invalid`](DirectoryError::Invalid) if the name
     /// breaks the dialect's rule.
     pub async fn create_project(
         &self,
