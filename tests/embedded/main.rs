@@ -13,5 +13,6 @@ mod opening;
 mod organizations;
 mod prune;
 mod sequences;
+mod sessions;
 mod tokens;
 mod users;
