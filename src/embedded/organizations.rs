@@ -118,6 +118,30 @@ impl Directory {
         by_id(&mut *self.reader().await?, id).await
     }
 
+    /// As [`organization`](Self::organization), if it was made up to `seen`.
+    pub(super) async fn organization_seen(
+        &self,
+        id: &str,
+        seen: Timestamp,
+    ) -> Result<Option<OrganizationRecord>, DirectoryError> {
+        let row: Option<OrganizationRow> =
+            sqlx::query_as(select_organizations!("WHERE o.id = $1 AND o.created_at <= $2"))
+                .bind(id)
+                .bind(seen.as_millisecond())
+                .fetch_optional(&mut *self.reader().await?)
+                .await?;
+        Ok(row.map(OrganizationRecord::from))
+    }
+
+    /// All organisations that were made up to `seen`, in the order of their ids.
+    pub(super) async fn organizations_seen(&self, seen: Timestamp) -> Result<Vec<OrganizationRecord>, DirectoryError> {
+        let rows = sqlx::query_as(select_organizations!("WHERE o.created_at <= $1 ORDER BY o.id"))
+            .bind(seen.as_millisecond())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        Ok(records(rows))
+    }
+
     /// The organisations with exactly that name: several, where a dialect lets names be shared.
     pub async fn organizations_by_name(&self, name: &str) -> Result<Vec<OrganizationRecord>, DirectoryError> {
         let rows = sqlx::query_as(select_organizations!("WHERE o.name = $1 ORDER BY o.id"))
