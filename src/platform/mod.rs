@@ -26,10 +26,12 @@ mod budget;
 mod embedded;
 pub mod http;
 mod metered;
+mod tyk;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
 pub use metered::Metered;
+pub use tyk::Tyk;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
