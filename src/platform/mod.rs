@@ -29,11 +29,13 @@ mod embedded;
 pub mod http;
 mod key;
 mod metered;
+mod tyk;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
 pub use key::key_id;
 pub use metered::Metered;
+pub use tyk::Tyk;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
