@@ -139,6 +139,10 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
         Some(Arc::new(Metered { name: self.name.clone(), metrics: Arc::clone(&self.metrics), api }))
     }
 
+    async fn default_project(&self, organization_id: &str, members: &[String]) -> Result<Option<String>, Error> {
+        self.count("default_project", FaultKind::TimedOut, self.api.default_project(organization_id, members)).await
+    }
+
     async fn key(&self, of: &OfUser) -> Result<Option<SecretString>, Error> {
         self.count("key", FaultKind::TimedOut, self.api.key(of)).await
     }

@@ -25,11 +25,20 @@ use crate::domain::fault::FaultKind;
 mod budget;
 mod embedded;
 pub mod http;
+#[cfg(test)]
+mod in_memory;
+mod key;
 mod metered;
+mod rockfish;
+mod rockit;
+mod tried;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
+pub use key::key_id;
 pub use metered::Metered;
+pub use rockfish::Rockfish;
+pub use rockit::{AdminCredential, BackendCredential, Rockit};
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
@@ -156,6 +165,13 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     /// The same platform for what only an account in an organisation may do; `None` where it knows no such accounts.
     fn acting_as(&self, _: &Account) -> Option<Arc<dyn AdminApi>> {
         None
+    }
+
+    /// The project that making one of these users a member of the organisation made by default; `None` where the platform
+    /// has no projects, shows none, or does not say which it is. A call that changes nothing. Platforms that show the
+    /// project with the organisation itself have it in their record, and answer `None` here.
+    async fn default_project(&self, _organization_id: &str, _members: &[String]) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     /// The one key of a user, where a user has one and the platform shows it again. `None`: there is a user, and the
