@@ -19,18 +19,29 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::domain::capability::{Capabilities, Capability, Support};
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User};
+use crate::domain::entity::{
+    Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User, UserType,
+};
 use crate::domain::fault::FaultKind;
 
 mod budget;
 mod embedded;
 pub mod http;
+#[cfg(test)]
+mod in_memory;
+mod key;
 mod metered;
+mod rockfish;
+mod rockit;
+mod tried;
 mod tyk;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
+pub use key::key_id;
 pub use metered::Metered;
+pub use rockfish::Rockfish;
+pub use rockit::{AdminCredential, BackendCredential, Rockit};
 pub use tyk::Tyk;
 
 /// A failed platform call.
@@ -92,6 +103,15 @@ pub enum Need {
     Email,
 }
 
+/// A value that an answer shows once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The password of an organisation's first administrator.
+    AdminPassword,
+    /// A credential of a new user of that type.
+    UserToken(UserType),
+}
+
 /// A machine account in an organisation, where a platform manages an organisation's users only for such.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -150,6 +170,21 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
         self.capabilities().of(Capability::OwnerMark) == Support::Supported
     }
 
+    /// The id that an object of that kind and name has, where the name is the id.
+    fn id_of_name(&self, _: Kind, _: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether creating an object shows that value once.
+    fn shows(&self, _: Shown) -> bool {
+        false
+    }
+
+    /// Whether people get an invitation by e-mail from the platform.
+    fn invites(&self) -> bool {
+        false
+    }
+
     /// Whether a manifest has to give that.
     fn needs(&self, _: Need) -> bool {
         false
@@ -158,6 +193,13 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     /// The same platform for what only an account in an organisation may do; `None` where it knows no such accounts.
     fn acting_as(&self, _: &Account) -> Option<Arc<dyn AdminApi>> {
         None
+    }
+
+    /// The project that making one of these users a member of the organisation made by default; `None` where the platform
+    /// has no projects, shows none, or does not say which it is. A call that changes nothing. Platforms that show the
+    /// project with the organisation itself have it in their record, and answer `None` here.
+    async fn default_project(&self, _organization_id: &str, _members: &[String]) -> Result<Option<String>, Error> {
+        Ok(None)
     }
 
     /// The one key of a user, where a user has one and the platform shows it again. `None`: there is a user, and the
