@@ -53,6 +53,20 @@ async fn a_fault_means_the_same_on_every_call() {
 }
 
 #[tokio::test]
+async fn a_refused_credential_is_said_on_every_call() {
+    for (status, kind) in [(401, FaultKind::Unauthenticated), (403, FaultKind::Forbidden)] {
+        let broken = || {
+            let fixture = fixture();
+            fixture.admin.otherwise(status, &[], "");
+            fixture
+        };
+        for (call, _, outcome) in every_call(&broken).await.into_iter().filter(|(call, ..)| *call != "authenticate") {
+            assert_eq!(outcome.expect_err(call).kind, kind, "{call}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_cut_off_or_another_object_may_have_happened_if_it_creates() {
     let other = r#"{"id":"other","name":"x","email":"x@example.org","token":"x"}"#;
     let cases = [("{\"id\":\"3p0LSg", true), ("[1]", true), ("", true), (other, false)];
