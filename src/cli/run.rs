@@ -15,12 +15,13 @@ use tokio_util::sync::CancellationToken;
 use super::Failure;
 use crate::api::{GROUP, VERSION};
 use crate::clock::Clock;
-use crate::controller::connection::Platforms;
+use crate::controller::connection::{self, Platforms};
 use crate::controller::context::Parts;
 use crate::controller::{Settings, watch};
 use crate::embedded::Directory;
 use crate::keys::KeyPool;
 use crate::kubernetes::owner;
+use crate::kubernetes::secret::SecretStore;
 use crate::server::{self, Readiness};
 use crate::telemetry::{self, LogFormat, Metrics};
 
@@ -119,6 +120,12 @@ impl Run {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let metrics = Arc::new(Metrics::new());
         let clock = Clock::system();
+        let connections = connection::Parts {
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            secrets: SecretStore::new(client.clone()),
+            owner_id: owner_id.clone(),
+        };
         let parts = Parts {
             client,
             settings: Settings {
@@ -128,7 +135,7 @@ impl Run {
                 deadline: self.reconcile_timeout,
                 concurrency: self.concurrency,
             },
-            connect: Arc::new(Platforms::new(directory.clone(), clock.clone(), metrics.clone())),
+            connect: Arc::new(Platforms::new(directory.clone(), connections)),
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
             clock: clock.clone(),

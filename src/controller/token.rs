@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::context::{self, Context};
-use super::managed::{Desired, Found, Managed, Place, Reconciled};
+use super::managed::{Desired, Found, Managed, Place, Reconciled, SharedSecret};
 use super::pass::{self, Pass};
 use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec};
@@ -154,7 +154,8 @@ impl Managed for Token {
             slots: vec![slot],
             rotate_request: pass::rotate_request(self),
             variables: self.parents(context, &place),
-            content: Content { rotation, marks: place.can(Capability::OwnerMark) },
+            content: Content { rotation, marks: place.marks(Kind::Token) },
+            shared: place.cannot(Capability::TokensPerUser).then(|| self.shared(context)),
             place,
         })
     }
@@ -183,8 +184,12 @@ impl Managed for Token {
         desired.content.rotation
     }
 
-    fn of_user(desired: &Desired<Self>) -> Option<OfUser> {
+    fn of_user(desired: &Desired<Self>, _: &str) -> Option<OfUser> {
         Some(desired.place.scope.clone())
+    }
+
+    fn published(id: &str, now: Timestamp) -> Option<TokenRecord> {
+        Some(TokenRecord { id: id.to_owned(), owner: None, issued_at: Some(now), expires_at: None })
     }
 
     fn variables(desired: &Desired<Self>, record: Option<&TokenRecord>) -> Vec<(&'static str, String)> {
@@ -247,6 +252,15 @@ async fn still_there(api: &dyn AdminApi, former: &OfUser, name: &str) -> Result<
 }
 
 impl Token {
+    /// Where the key of its user lies.
+    fn shared(&self, context: &Context) -> SharedSecret {
+        let user = context.users.get(&self.namespace().unwrap_or_default(), &self.spec.user_ref.name);
+        SharedSecret {
+            name: user.as_ref().and_then(|user| user.status.as_ref()?.secret_name.clone()),
+            owner_uid: user.and_then(|user| user.uid()).unwrap_or_default(),
+        }
+    }
+
     /// What the manifest says about renewal.
     fn rotation(&self) -> Result<Rotation, Stop> {
         let parse = |field: &str, text: Option<&String>| {

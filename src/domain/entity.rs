@@ -61,6 +61,10 @@ pub trait Record {
     fn id(&self) -> &str;
     /// The owner mark, where the platform keeps one and it is set.
     fn owner(&self) -> Option<&str>;
+    /// The id of its one key, where it has one and the platform shows it.
+    fn key_id(&self) -> Option<&str> {
+        None
+    }
     /// What is known of an object whose id was recorded and that the platform cannot show: that it was there.
     fn unseen(id: &str, name: &str) -> Self
     where
@@ -313,6 +317,8 @@ pub struct UserRecord {
     pub permissions: BTreeMap<String, String>,
     /// Owner mark.
     pub owner: Option<String>,
+    /// The id of its one key, where it has one and the platform shows it.
+    pub key_id: Option<String>,
     /// The platform shows only a part of it: what is `None` here is not known.
     pub partial: bool,
 }
@@ -323,6 +329,9 @@ impl Record for UserRecord {
     }
     fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
+    }
+    fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
     }
     fn unseen(id: &str, name: &str) -> Self {
         Self {
@@ -335,6 +344,7 @@ impl Record for UserRecord {
             roles: None,
             permissions: BTreeMap::new(),
             owner: None,
+            key_id: None,
             partial: true,
         }
     }

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use sqlx::SqlitePool;
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::error::{DirectoryError, OpenError};
@@ -34,6 +35,8 @@ pub(super) struct Inner {
     writer: Writer,
     pub(super) passwords: Passwords,
     pub(super) signer: Signer,
+    /// Wakes whoever sends invitations.
+    pub(super) invited: Notify,
 }
 
 /// What the directory has done since it was opened.
@@ -65,6 +68,7 @@ impl Directory {
                 writer: Writer::start(storage.options, storage.writer, storage.lock),
                 passwords,
                 signer: Signer::new(storage.signing_key),
+                invited: Notify::new(),
             }),
         })
     }

@@ -18,6 +18,13 @@ pub(super) struct UserRow {
     pub(super) password_hash: Option<String>,
 }
 
+impl UserRow {
+    /// Whether the dialect sends them an invitation.
+    pub(super) fn is_invited(&self, rules: &Rules) -> bool {
+        rules.invites && self.user_type == UserType::Person && self.email.is_some()
+    }
+}
+
 /// A new membership.
 pub(super) struct NewMembership {
     pub(super) organization_id: String,
@@ -63,15 +70,16 @@ pub(super) async fn check_username(
     }
 }
 
-/// Writes a user; its membership has to follow in the same transaction.
+/// Writes a user, who can do nothing before the link of their invitation is opened where the dialect invites them.
 pub(super) async fn insert_user(
     connection: &mut SqliteConnection,
+    rules: &Rules,
     user: &UserRow,
     now: Timestamp,
 ) -> Result<(), DirectoryError> {
     sqlx::query(
         "INSERT INTO users (id, kind, username, email, first_name, last_name, password_hash, enabled, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, TRUE, $8)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(&user.id)
     .bind(kind(user.user_type))
@@ -80,6 +88,7 @@ pub(super) async fn insert_user(
     .bind(&user.first_name)
     .bind(&user.last_name)
     .bind(&user.password_hash)
+    .bind(!user.is_invited(rules))
     .bind(now.as_millisecond())
     .execute(connection)
     .await?;

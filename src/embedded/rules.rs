@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub struct Rights(i64);
 
 impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
     /// Make new objects.
     pub const CREATE: Self = Self(1);
     /// See objects.
@@ -25,6 +27,21 @@ impl Rights {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether all of those are among these.
+    pub const fn include(self, those: Self) -> bool {
+        self.0 & those.0 == those.0
+    }
+
+    /// The rights that a number means: the sum of create 1, read 2, update 4, delete 8 and execute 16.
+    pub const fn from_bits(bits: i64) -> Option<Self> {
+        if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
+    }
+
+    /// As [`from_bits`](Self::from_bits), of what the directory stored; a bit that means nothing allows nothing.
+    pub(super) const fn from_stored(bits: i64) -> Self {
+        Self(bits & Self::ALL.0)
     }
 
     /// As the number that the directory stores.
@@ -74,6 +91,9 @@ pub struct Rules {
     pub default_roles: &'static [&'static str],
     /// The name of the project that an organisation's first membership makes.
     pub default_project: &'static str,
+    /// Whether a new person is invited: their account is enabled once the link of the invitation was opened. A person
+    /// without an e-mail address is not invited and enabled at once.
+    pub invites: bool,
 }
 
 /// The operator's own dialect.
@@ -91,12 +111,14 @@ pub static OPERATOR: Rules = Rules {
     administrator_roles: &["Administrators"],
     default_roles: &["Users"],
     default_project: "Default",
+    invites: false,
 };
 
 /// The longest name, in characters; the longest `externalName` that the resources allow.
 const LONGEST_NAME: usize = 253;
 
-fn printable_name(name: &str) -> Result<(), &'static str> {
+/// Any printable name.
+pub(super) fn printable_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("give a name of at least one character");
     }
@@ -114,7 +136,7 @@ fn printable_name(name: &str) -> Result<(), &'static str> {
 
 /// Control characters, and those that are invisible or turn the direction of writing: with them a name in a list can
 /// look like another one.
-fn is_unprintable(character: char) -> bool {
+pub(super) fn is_unprintable(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
@@ -139,6 +161,19 @@ mod tests {
             let refused = (OPERATOR.check_name)(bad).expect_err(bad);
             assert!(refused.contains(rule), "{bad:?}: {refused}");
         }
+    }
+
+    #[test]
+    fn rights_are_sums_of_their_numbers() {
+        assert_eq!(Rights::from_bits(0), Some(Rights::NONE));
+        assert_eq!(Rights::from_bits(31), Some(Rights::ALL));
+        for wrong in [-1, 32, 33, i64::MAX, i64::MIN] {
+            assert_eq!(Rights::from_bits(wrong), None, "{wrong}");
+        }
+        let some = Rights::READ.and(Rights::DELETE);
+        assert_eq!(some.bits(), 10);
+        assert!(some.include(Rights::DELETE) && some.include(Rights::NONE) && Rights::ALL.include(some));
+        assert!(!some.include(Rights::ALL) && !some.include(Rights::UPDATE) && !Rights::NONE.include(some));
     }
 
     #[test]

@@ -1,13 +1,14 @@
 //! Counts what a platform is asked, and how it ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Account, AdminApi, Backend, Error, Need};
+use super::{Account, AdminApi, Backend, Error, Need, Shown};
 use crate::domain::capability::Capabilities;
 use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use crate::domain::fault::FaultKind;
@@ -22,13 +23,21 @@ const OK: &str = "ok";
 pub struct Metered<A: ?Sized> {
     name: String,
     metrics: Arc<Metrics>,
+    refused: Arc<AtomicBool>,
     api: Arc<A>,
 }
 
 impl<A: ?Sized> Metered<A> {
     /// Counts the calls to `api` as those to the Platform `name` (`namespace/name`).
     pub fn new(api: Arc<A>, name: String, metrics: Arc<Metrics>) -> Self {
-        Self { name, metrics, api }
+        Self { name, metrics, refused: Arc::default(), api }
+    }
+
+    /// Notes there when the credential was refused, so that somebody looks whether there is another by now.
+    #[must_use]
+    pub fn noting(mut self, refused: Arc<AtomicBool>) -> Self {
+        self.refused = refused;
+        self
     }
 
     async fn count<T>(
@@ -46,6 +55,9 @@ impl<A: ?Sized> Metered<A> {
         };
         let result = request.await;
         call.outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| OK);
+        if result.as_ref().is_err_and(|error| matches!(error.kind, FaultKind::Unauthenticated | FaultKind::Forbidden)) {
+            self.refused.store(true, Ordering::Relaxed);
+        }
         result
     }
 }
@@ -130,13 +142,26 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
         self.api.marks(kind)
     }
 
+    fn id_of_name(&self, kind: Kind, name: &str) -> Option<String> {
+        self.api.id_of_name(kind, name)
+    }
+
+    fn shows(&self, shown: Shown) -> bool {
+        self.api.shows(shown)
+    }
+
+    fn invites(&self) -> bool {
+        self.api.invites()
+    }
+
     fn needs(&self, need: Need) -> bool {
         self.api.needs(need)
     }
 
     fn acting_as(&self, account: &Account) -> Option<Arc<dyn AdminApi>> {
         let api = self.api.acting_as(account)?;
-        Some(Arc::new(Metered { name: self.name.clone(), metrics: Arc::clone(&self.metrics), api }))
+        // Another credential, so what is refused there says nothing about the Platform's.
+        Some(Arc::new(Metered::new(api, self.name.clone(), Arc::clone(&self.metrics))))
     }
 
     async fn default_project(&self, organization_id: &str, members: &[String]) -> Result<Option<String>, Error> {

@@ -19,7 +19,9 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 
 use crate::domain::capability::{Capabilities, Capability, Support};
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User};
+use crate::domain::entity::{
+    Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User, UserType,
+};
 use crate::domain::fault::FaultKind;
 
 mod budget;
@@ -32,6 +34,7 @@ mod metered;
 mod rockfish;
 mod rockit;
 mod tried;
+mod tyk;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
@@ -39,6 +42,7 @@ pub use key::key_id;
 pub use metered::Metered;
 pub use rockfish::Rockfish;
 pub use rockit::{AdminCredential, BackendCredential, Rockit};
+pub use tyk::Tyk;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +103,15 @@ pub enum Need {
     Email,
 }
 
+/// A value that an answer shows once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The password of an organisation's first administrator.
+    AdminPassword,
+    /// A credential of a new user of that type.
+    UserToken(UserType),
+}
+
 /// A machine account in an organisation, where a platform manages an organisation's users only for such.
 #[derive(Clone, Debug)]
 pub struct Account {
@@ -155,6 +168,21 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     /// Whether it keeps our owner mark on objects of that kind.
     fn marks(&self, _: Kind) -> bool {
         self.capabilities().of(Capability::OwnerMark) == Support::Supported
+    }
+
+    /// The id that an object of that kind and name has, where the name is the id.
+    fn id_of_name(&self, _: Kind, _: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether creating an object shows that value once.
+    fn shows(&self, _: Shown) -> bool {
+        false
+    }
+
+    /// Whether people get an invitation by e-mail from the platform.
+    fn invites(&self) -> bool {
+        false
     }
 
     /// Whether a manifest has to give that.

@@ -1,9 +1,11 @@
 //! The embedded directory as its callers see it, each test on a data directory of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access_keys;
 mod durability;
 mod fixture;
 mod http;
+mod invitations;
 mod logins;
 mod memberships;
 mod model;
@@ -11,5 +13,7 @@ mod opening;
 mod organizations;
 mod prune;
 mod sequences;
+mod sessions;
 mod tokens;
+mod tyk;
 mod users;

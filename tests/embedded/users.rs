@@ -32,6 +32,7 @@ async fn a_user_is_made_as_asked() {
             permissions: BTreeMap::new(),
             owner: Some("owner of jo".to_owned()),
             partial: false,
+            key_id: None,
         }
     );
     let directory = &fixture.directory;

@@ -211,7 +211,7 @@ proptest! {
             1 => prop::sample::select(vec![1_000, 9_000, 40_000, 90_000]).prop_map(Happening::Wait),
         ], 40),
     ) {
-        world.relied_on = world.setting.powers.several_tokens;
+        world.relied_on = true;
         for happening in happenings {
             world.happen(happening);
             prop_assert_eq!(&world.broken, &None, "after {:?}", happening);

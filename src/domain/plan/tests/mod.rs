@@ -16,6 +16,7 @@ mod identity;
 mod requests;
 mod rotation;
 mod secrets;
+mod shared;
 
 type Change = &'static str;
 
@@ -58,7 +59,7 @@ fn new(kind: Kind) -> Facts<Change> {
             drift: DriftPolicy::Correct,
             external_id: None,
         },
-        powers: Powers { marks: true, deletes: true, several_tokens: true, visible_after: Duration::ZERO },
+        powers: Powers { marks: true, deletes: true, visible_after: Duration::ZERO },
         recorded_id: None,
         made_at: None,
         missing_since: None,
@@ -107,8 +108,8 @@ fn credential() -> Credential {
 
 fn slot(source: Source, state: SlotState) -> Slot {
     let secret = "acme-secret".to_owned();
-    let remedy = "ask for a new one";
-    Slot { secret, source, state, made_for: None, collected: true, written: false, late: Late::Never, remedy }
+    let (remedy, shown) = ("ask for a new one", source == Source::ShownOnce);
+    Slot { secret, source, shown, state, made_for: None, collected: true, written: false, late: Late::Never, remedy }
 }
 
 /// A Secret of an earlier resource of this name, whose values belong to the object with that id.
@@ -128,8 +129,15 @@ impl Facts<Change> {
 
     /// The platform shows an object that is as the manifest says.
     fn shows(self, id: &str, ownership: Ownership) -> Self {
-        let candidate =
-            Candidate { id: id.to_owned(), ownership, change: None, drift: Vec::new(), rival: None, stale: Vec::new() };
+        let candidate = Candidate {
+            id: id.to_owned(),
+            ownership,
+            change: None,
+            drift: Vec::new(),
+            rival: None,
+            stale: Vec::new(),
+            shown_again: Vec::new(),
+        };
         self.with(|facts| facts.candidates.push(candidate))
     }
 
