@@ -15,4 +15,5 @@ mod prune;
 mod sequences;
 mod sessions;
 mod tokens;
+mod tyk;
 mod users;
