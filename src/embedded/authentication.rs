@@ -77,10 +77,14 @@ impl Directory {
         let Some(row) = row.filter(|row| row.token.is_live(now) && row.token.claims() == shown) else {
             return Ok(None);
         };
+        // A token of no organisation makes nobody a member, and the query has found none for it.
+        let Some(organization_id) = shown.org_id.clone() else {
+            return Ok(None);
+        };
         let principal = Principal {
-            roles: self.roles(&shown.org_id, &shown.user_id).await?,
+            roles: self.roles(&organization_id, &shown.user_id).await?,
             user_id: shown.user_id.clone(),
-            organization_id: shown.org_id.clone(),
+            organization_id,
             username: row.username,
             user_type: user_type(&row.kind)?,
             token_id: Some(shown.token_id.clone()),
@@ -130,7 +134,8 @@ impl Directory {
         Ok(one.filter(|_| candidates.is_empty()))
     }
 
-    async fn roles(&self, organization_id: &str, user_id: &str) -> Result<Vec<String>, DirectoryError> {
+    /// The roles of a member, sorted.
+    pub(super) async fn roles(&self, organization_id: &str, user_id: &str) -> Result<Vec<String>, DirectoryError> {
         Ok(sqlx::query_scalar(
             "SELECT role FROM membership_roles WHERE organization_id = $1 AND user_id = $2 ORDER BY role",
         )

@@ -160,7 +160,7 @@ fn active(principal: Principal, claims: Claims) -> ActiveToken {
         nbf: claims.nbf,
         exp: claims.exp,
         token_id: claims.token_id,
-        org_id: claims.org_id,
+        org_id: principal.organization_id,
     }
 }
 

@@ -5,6 +5,8 @@
 
 use std::future::Future;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,6 +18,7 @@ use super::directory::{Directory, stored_time};
 use super::error::DirectoryError;
 use super::memberships::UserRow;
 use super::rules::Rules;
+use super::token::Signer;
 
 /// What the codes of invitations are made for, so that no other code opens one.
 const PURPOSE: &str = "invitation";
@@ -74,7 +77,7 @@ impl Directory {
         .await?;
         let invitation = |row: InvitationRow| {
             Ok(Invitation {
-                code: self.inner.signer.code(PURPOSE, &row.id),
+                code: code(&self.inner.signer, &row.id),
                 created_at: stored_time(row.created_at)?,
                 sent_at: row.sent_at.map(stored_time).transpose()?,
                 id: row.id,
@@ -115,7 +118,7 @@ impl Directory {
     /// Opens the link: enables the account and ends the invitation. False, and nothing changes, if there is no such
     /// invitation, it was opened before, or the code is another.
     pub async fn open_invitation(&self, id: &str, code: &SecretString) -> Result<bool, DirectoryError> {
-        let right = self.inner.signer.code(PURPOSE, id);
+        let right = self::code(&self.inner.signer, id);
         if !bool::from(right.expose_secret().as_bytes().ct_eq(code.expose_secret().as_bytes())) {
             return Ok(false);
         }
@@ -135,6 +138,11 @@ impl Directory {
         })
         .await
     }
+}
+
+/// 256 bits in the characters of an address, which only the holder of the key can make.
+fn code(signer: &Signer, id: &str) -> SecretString {
+    SecretString::from(URL_SAFE_NO_PAD.encode(&*signer.derive(PURPOSE, &[id.as_bytes()])))
 }
 
 /// Writes the invitation of a new member where the dialect invites them, in the transaction that makes them.

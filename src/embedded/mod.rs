@@ -5,6 +5,8 @@
 //! unique, how ids look) comes with each write as [`Rules`]; the tables hold only what is true on all of them.
 //! [`http`] lets what a Secret holds be tried: token introspection and login.
 
+mod access_keys;
+mod accounts;
 mod authentication;
 pub mod dialect;
 mod directory;
@@ -14,6 +16,7 @@ mod invitations;
 mod memberships;
 mod organizations;
 mod password;
+mod projects;
 mod rules;
 mod storage;
 mod token;
@@ -21,8 +24,10 @@ mod tokens;
 mod users;
 mod writer;
 
+pub use accounts::{Account, AccountToken, Caller, Membership};
 pub use authentication::Principal;
 pub use directory::{Directory, Statistics};
 pub use error::{DirectoryError, OpenError};
 pub use invitations::Invitation;
+pub use projects::Project;
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

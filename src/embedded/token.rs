@@ -1,9 +1,9 @@
 //! Token values: JWTs signed with the directory's own key (HS256). A value is never stored; the key and a token's row
-//! make the same value again.
+//! make the same value again. Other values that are made again come from the same key.
+
+use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -26,22 +26,38 @@ pub(super) struct Claims {
     pub(super) iss: String,
     /// Not accepted before; the time of minting.
     pub(super) nbf: i64,
-    /// The organisation that it is for.
-    pub(super) org_id: String,
+    /// The organisation that it is for; none where a dialect mints one for a user who is in no organisation yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) org_id: Option<String>,
     /// Its own id.
     pub(super) token_id: String,
     /// Whose it is.
     pub(super) user_id: String,
 }
 
-/// Signs and verifies with the directory's key.
+/// Signs and verifies with the directory's key. All clones share the key.
+#[derive(Clone)]
 pub(super) struct Signer {
-    key: Zeroizing<Vec<u8>>,
+    key: Arc<Zeroizing<Vec<u8>>>,
 }
 
 impl Signer {
     pub(super) fn new(key: Zeroizing<Vec<u8>>) -> Self {
-        Self { key }
+        Self { key: Arc::new(key) }
+    }
+
+    /// 32 bytes that only the holder of the key can make, the same for the same purpose and parts: their HMAC-SHA256.
+    /// Each part goes in with its length, so that no two lists are the same text; and the purpose is followed by a
+    /// zero, so that none is what a token's signature signs.
+    pub(super) fn derive(&self, purpose: &str, parts: &[&[u8]]) -> Zeroizing<Vec<u8>> {
+        let mut context = hmac::Context::with_key(&hmac::Key::new(hmac::HMAC_SHA256, &self.key));
+        context.update(purpose.as_bytes());
+        context.update(&[0]);
+        for part in parts {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part);
+        }
+        Zeroizing::new(context.sign().as_ref().to_vec())
     }
 
     /// The value of the token with those claims; the same claims give the same value.
@@ -49,14 +65,6 @@ impl Signer {
         jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(&self.key))
             .map(SecretString::from)
             .map_err(DirectoryError::unavailable)
-    }
-
-    /// The code that belongs to that id and to nothing else, for that purpose; the same id gives the same code. It is never
-    /// part of a token: a JWT's signed text has no NUL in it.
-    pub(super) fn code(&self, purpose: &str, id: &str) -> SecretString {
-        let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key);
-        let tag = hmac::sign(&key, format!("{purpose}\0{id}").as_bytes());
-        SecretString::from(URL_SAFE_NO_PAD.encode(tag.as_ref()))
     }
 
     /// The claims of a value that this key signed. Times are not judged here: the token's row is the truth.
@@ -73,6 +81,9 @@ impl Signer {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
     use super::*;
 
     fn claims() -> Claims {
@@ -81,7 +92,7 @@ mod tests {
             iat: 1_700_000_000,
             iss: "org-operator".to_owned(),
             nbf: 1_700_000_000,
-            org_id: "o".to_owned(),
+            org_id: Some("o".to_owned()),
             token_id: "t".to_owned(),
             user_id: "u".to_owned(),
         }
@@ -97,6 +108,22 @@ mod tests {
         let again = signer(1).sign(&claims()).unwrap();
         assert_eq!(first.expose_secret(), again.expose_secret());
         assert_eq!(signer(1).verify(&first), Some(claims()));
+    }
+
+    #[test]
+    fn what_is_derived_depends_on_all_that_goes_in() {
+        let all = [
+            signer(1).derive("a", &[b"b", b"c"]),
+            signer(2).derive("a", &[b"b", b"c"]),
+            signer(1).derive("ab", &[b"", b"c"]),
+            signer(1).derive("a", &[b"bc", b""]),
+            signer(1).derive("a", &[b"bc"]),
+        ];
+        for (at, one) in all.iter().enumerate() {
+            assert_eq!(one.len(), 32);
+            assert!(!all[..at].contains(one), "{at}");
+        }
+        assert_eq!(signer(1).derive("a", &[b"b", b"c"]), all[0]);
     }
 
     #[test]
@@ -117,15 +144,12 @@ mod tests {
     }
 
     #[test]
-    fn a_code_is_of_its_key_purpose_and_id() {
-        let code = |byte, purpose, id| signer(byte).code(purpose, id).expose_secret().to_owned();
-        let one = code(1, "invitation", "a");
-        assert_eq!(one, code(1, "invitation", "a"));
-        assert_eq!(one.len(), 43);
-        assert!(one.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)), "{one}");
-        for other in [code(2, "invitation", "a"), code(1, "other", "a"), code(1, "invitation", "b")] {
-            assert_ne!(one, other);
-        }
+    fn a_token_of_no_organisation_says_nothing_of_one() {
+        let none = Claims { org_id: None, ..claims() };
+        let value = signer(1).sign(&none).unwrap();
+        let payload = URL_SAFE_NO_PAD.decode(value.expose_secret().split('.').nth(1).unwrap()).unwrap();
+        assert!(!String::from_utf8(payload).unwrap().contains("org_id"));
+        assert_eq!(signer(1).verify(&value), Some(none));
     }
 
     #[test]
@@ -133,7 +157,7 @@ mod tests {
         let value = signer(1).sign(&claims()).unwrap();
         assert_eq!(signer(2).verify(&value), None);
         let parts: Vec<_> = value.expose_secret().split('.').collect();
-        let changed = Claims { org_id: "other".to_owned(), ..claims() };
+        let changed = Claims { org_id: Some("other".to_owned()), ..claims() };
         let payload = URL_SAFE_NO_PAD.encode(serde_json::to_vec(&changed).unwrap());
         let unsigned = URL_SAFE_NO_PAD.encode(r#"{"alg":"none","typ":"JWT"}"#);
         for forged in [

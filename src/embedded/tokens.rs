@@ -24,14 +24,14 @@ macro_rules! select_tokens {
 /// A token of a member as it is stored.
 #[derive(sqlx::FromRow)]
 pub(super) struct TokenRow {
-    id: String,
-    user_id: String,
-    organization_id: String,
-    owner: Option<String>,
-    issuer: String,
-    issued_at: i64,
-    expires_at: Option<i64>,
-    revoked_at: Option<i64>,
+    pub(super) id: String,
+    pub(super) user_id: String,
+    pub(super) organization_id: Option<String>,
+    pub(super) owner: Option<String>,
+    pub(super) issuer: String,
+    pub(super) issued_at: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) revoked_at: Option<i64>,
 }
 
 impl TokenRow {
@@ -65,7 +65,7 @@ impl TokenRow {
 }
 
 /// A time cut to whole seconds, in milliseconds: what a JWT can say, so that record and claim never differ.
-fn whole_seconds(time: Timestamp) -> i64 {
+pub(super) fn whole_seconds(time: Timestamp) -> i64 {
     time.as_second().saturating_mul(1000)
 }
 
@@ -84,7 +84,7 @@ impl Directory {
         let row = TokenRow {
             id: (rules.new_id)(),
             user_id: new.of.user_id,
-            organization_id: new.of.organization_id,
+            organization_id: Some(new.of.organization_id),
             owner: Some(new.owner),
             issuer: rules.issuer.to_owned(),
             issued_at: whole_seconds(now),
@@ -201,6 +201,16 @@ async fn insert(
             .fetch_optional(&mut *connection)
             .await?;
     member.ok_or_else(|| DirectoryError::not_found(Kind::User, &row.user_id))?;
+    insert_row(connection, &row, key.as_deref()).await?;
+    Ok(row)
+}
+
+/// Writes a token.
+pub(super) async fn insert_row(
+    connection: &mut SqliteConnection,
+    row: &TokenRow,
+    key: Option<&str>,
+) -> Result<(), DirectoryError> {
     sqlx::query(
         "INSERT INTO tokens (id, user_id, organization_id, owner, issuer, issued_at, expires_at, idempotency_key) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
@@ -215,7 +225,7 @@ async fn insert(
     .bind(key)
     .execute(connection)
     .await?;
-    Ok(row)
+    Ok(())
 }
 
 async fn by_id(connection: &mut SqliteConnection, of: &OfUser, id: &str) -> Result<Option<TokenRow>, DirectoryError> {

@@ -29,6 +29,20 @@ pub(crate) static SHARED_NAMES: Rules = Rules {
 /// A dialect with one user name space for the whole directory.
 pub(crate) static ONE_NAME_SPACE: Rules = Rules { unique_usernames: Scope::Directory, ..SHARED_NAMES };
 
+/// The operator's dialect, but that people are invited.
+pub(crate) static INVITING: Rules = Rules {
+    issuer: OPERATOR.issuer,
+    new_id: OPERATOR.new_id,
+    check_name: OPERATOR.check_name,
+    unique_organization_names: true,
+    unique_usernames: Scope::Organization,
+    roles: OPERATOR.roles,
+    administrator_roles: OPERATOR.administrator_roles,
+    default_roles: OPERATOR.default_roles,
+    default_project: OPERATOR.default_project,
+    invites: true,
+};
+
 pub(crate) struct Fixture {
     pub(crate) directory: Directory,
     pub(crate) data: TempDir,

@@ -3,25 +3,11 @@
 use std::time::Duration;
 
 use org_operator::domain::entity::UserType;
-use org_operator::embedded::{OPERATOR, Rules, Scope};
+use org_operator::embedded::OPERATOR;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, at, new_admin, new_organization, new_user};
-
-/// The operator's dialect, but that people are invited.
-static INVITING: Rules = Rules {
-    issuer: OPERATOR.issuer,
-    new_id: OPERATOR.new_id,
-    check_name: OPERATOR.check_name,
-    unique_organization_names: true,
-    unique_usernames: Scope::Organization,
-    roles: OPERATOR.roles,
-    administrator_roles: OPERATOR.administrator_roles,
-    default_roles: OPERATOR.default_roles,
-    default_project: OPERATOR.default_project,
-    invites: true,
-};
+use crate::fixture::{Fixture, INVITING, at, new_admin, new_organization, new_user};
 
 async fn with_an_admin(fixture: &Fixture) {
     let mut new = new_organization("k", "Example");

@@ -1,6 +1,7 @@
 //! The embedded directory as its callers see it, each test on a data directory of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod access_keys;
 mod durability;
 mod fixture;
 mod http;

@@ -3,7 +3,7 @@
 use org_operator::domain::entity::{Kind, Record as _};
 use org_operator::embedded::{DirectoryError, OPERATOR};
 
-use crate::fixture::{Fixture, at, new_admin, new_organization, new_token, new_user, of};
+use crate::fixture::{Fixture, INVITING, at, new_admin, new_organization, new_token, new_user, of};
 
 #[tokio::test]
 async fn it_leaves_no_row_in_any_table() {
@@ -15,11 +15,12 @@ async fn it_leaves_no_row_in_any_table() {
 
     let mut new = new_organization("k", "Goes");
     new.admin = Some(new_admin("secret"));
-    let goes = fixture.directory.create_organization(&OPERATOR, new, at(0)).await.unwrap();
+    let goes = fixture.directory.create_organization(&INVITING, new, at(0)).await.unwrap();
     let user = fixture.user(&goes, "user").await;
     let (_, lost_token) = fixture.token(&goes, &user).await;
     let (revoked, _) = fixture.token(&goes, &user).await;
     fixture.directory.revoke_token(&of(&goes, &user), &revoked, at(1)).await.unwrap();
+    fixture.directory.renew_access_key(&of(&goes, &user)).await.unwrap();
     // One who is in both: the user stays, what they had here goes.
     let shared = fixture.directory.add_member(&OPERATOR, &goes.id, &member.id, None, at(0)).await.unwrap();
     let (_, shared_token) = fixture.token(&goes, &shared).await;

@@ -9,10 +9,10 @@ ALTER TABLE users ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';
 CREATE TABLE access_keys (
     organization_id TEXT NOT NULL,
     user_id TEXT NOT NULL,
-    -- Counts the resets.
+    -- Grows with every reset; begins at a random number, so that no value comes back with a member who does.
     serial BIGINT NOT NULL,
-    -- SHA-256 of the value, hexadecimal.
-    digest TEXT NOT NULL UNIQUE,
+    -- SHA-256 of the value, hexadecimal; NULL: revoked. The row stays for its serial.
+    digest TEXT UNIQUE,
     PRIMARY KEY (organization_id, user_id),
     FOREIGN KEY (organization_id, user_id) REFERENCES memberships (organization_id, user_id) ON DELETE CASCADE
 );
