@@ -99,12 +99,7 @@ pub struct Shared {
 
 /// The routes of our own listener: `/healthz`, `/readyz` and `/metrics`, which no limit keeps from a probe, and of each
 /// dialect `/{dialect}/login` and `/{dialect}/oauth2/introspect`.
-pub fn own(
-    directories: &[(Dialect, Directory)],
-    clock: &Clock,
-    readiness: &Readiness,
-    shared: &Shared,
-) -> Router {
+pub fn own(directories: &[(Dialect, Directory)], clock: &Clock, readiness: &Readiness, shared: &Shared) -> Router {
     let metrics = shared.metrics.clone();
     let probes = super::probes(readiness.clone(), "starting or stopping\n")
         .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.encode()) }));

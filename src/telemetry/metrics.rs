@@ -129,7 +129,8 @@ const RECONCILE_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 const READY_BOUNDS: Bounds = Bounds(&[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0]);
 
 /// One request may take 30 s at most.
-pub(super) const REQUEST_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
+pub(super) const REQUEST_BOUNDS: Bounds =
+    Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
 
 pub(super) type Histograms<S> = Family<S, Histogram, Bounds>;
 

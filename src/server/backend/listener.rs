@@ -115,7 +115,8 @@ impl Bound {
         });
         let places = Arc::new(Semaphore::new(limits.connections));
         let connect = service_fn(move |_: SocketAddr| {
-            let admitted = Place::take(&places, face, &metrics).map(|place| Admitted { router: router.clone(), _place: place });
+            let admitted =
+                Place::take(&places, face, &metrics).map(|place| Admitted { router: router.clone(), _place: place });
             async { admitted.ok_or_else(|| io::Error::other("there are too many connections")) }
         });
         let mut server = axum_server::from_tcp(self.listener)?

@@ -55,7 +55,9 @@ pub enum MailError {
     #[error("the mail server's password would go over the network unencrypted: write smtps://, or add ?tls=required")]
     InClear,
     /// It is no URL of a mail server.
-    #[error("the mail server's URL cannot be used: write smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=required")]
+    #[error(
+        "the mail server's URL cannot be used: write smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=required"
+    )]
     Url(#[source] lettre::transport::smtp::Error),
     /// The certificates are no PEM.
     #[error("the mail server's certificate authorities cannot be used: they have to be PEM")]
@@ -84,14 +86,16 @@ impl Courier {
         if settings.login.is_some() && !encrypted && !local {
             return Err(MailError::InClear);
         }
-        let mut builder =
-            AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.url).map_err(MailError::Url)?.timeout(Some(PATIENCE));
+        let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.url)
+            .map_err(MailError::Url)?
+            .timeout(Some(PATIENCE));
         if let Some(pem) = &settings.authorities {
             let parameters = Certificate::from_pem(pem)
                 .and_then(|authority| TlsParameters::builder(host.to_owned()).add_root_certificate(authority).build())
                 .map_err(MailError::Authorities)?;
             if encrypted {
-                builder = builder.tls(if scheme == "smtps" { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
+                builder =
+                    builder.tls(if scheme == "smtps" { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
             }
         }
         if let Some((user, password)) = settings.login {
@@ -106,7 +110,9 @@ impl Courier {
         let mail = message(invitation, &self.from, &self.base, clock.now()).map_err(|_| Undelivered::ForGood(None))?;
         match self.transport.send(mail).await {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(Undelivered::ForGood(error.status().map(|code| code.to_string()))),
+            Err(error) if error.is_permanent() => {
+                Err(Undelivered::ForGood(error.status().map(|code| code.to_string())))
+            }
             Err(error) if error.is_transient() => Err(Undelivered::ForNow(error.status().map(|code| code.to_string()))),
             Err(error) => Err(Undelivered::Unreachable(error)),
         }

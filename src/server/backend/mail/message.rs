@@ -27,12 +27,7 @@ pub fn link(base: &str, invitation: &Invitation) -> SecretString {
 }
 
 /// The mail. It has the same `Message-ID` whenever it is written, so that a second one can be told for what it is.
-pub fn message(
-    invitation: &Invitation,
-    from: &Mailbox,
-    base: &str,
-    now: Timestamp,
-) -> Result<Message, MessageError> {
+pub fn message(invitation: &Invitation, from: &Mailbox, base: &str, now: Timestamp) -> Result<Message, MessageError> {
     let name = [&invitation.first_name, &invitation.last_name]
         .into_iter()
         .flatten()
@@ -85,14 +80,16 @@ mod tests {
     fn it_names_the_organisation_and_the_user_and_has_the_link() {
         let from: Mailbox = "Edge <edge@example.org>".parse().unwrap();
         let write = || {
-            let mail = message(&invitation("jo@example.org"), &from, "https://edge.example.org/", Timestamp::UNIX_EPOCH);
+            let mail =
+                message(&invitation("jo@example.org"), &from, "https://edge.example.org/", Timestamp::UNIX_EPOCH);
             String::from_utf8(mail.unwrap().formatted()).unwrap()
         };
         let text = write();
         assert_eq!(text, write(), "a second one is the same");
         let (head, _) = text.split_once("\r\n\r\n").unwrap();
         assert!(!head.lines().any(|line| line.starts_with("Bcc")), "{head}");
-        for line in ["From: Edge <edge@example.org>", "Message-ID: <7@example.org>", "Subject: Your account in ExampleOrg"]
+        for line in
+            ["From: Edge <edge@example.org>", "Message-ID: <7@example.org>", "Subject: Your account in ExampleOrg"]
         {
             assert!(head.lines().any(|found| found == line), "{line} is not in\n{head}");
         }

@@ -1,0 +1,234 @@
+//! The credentials of the admin APIs: from a file, from the environment, or made once and kept beside the database.
+//!
+//! Never from the command line, which every user of the machine can read.
+
+use std::env;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use secrecy::{ExposeSecret as _, SecretString};
+use zeroize::Zeroizing;
+
+use crate::keys::{self, KeyError};
+use crate::server::backend::Dialect;
+
+/// The bytes of ROCKIT's HMAC key: as long as what HMAC-SHA256 makes of it, as RFC 2104 advises.
+const HMAC_KEY: usize = 32;
+
+/// Files that credentials are read from.
+#[derive(Debug, Args)]
+pub(super) struct Files {
+    /// File with Tyk's admin secret. Default: ORG_OPERATOR_TYK_ADMIN_SECRET, else one is made
+    #[arg(long, value_name = "FILE")]
+    tyk_admin_secret_file: Option<PathBuf>,
+    /// File with Rockfish's invite code. Default: ORG_OPERATOR_ROCKFISH_INVITE_CODE, else one is made
+    #[arg(long, value_name = "FILE")]
+    rockfish_invite_code_file: Option<PathBuf>,
+    /// File with ROCKIT's admin secret, the base64 of the key that signs admin tokens. Default:
+    /// ORG_OPERATOR_ROCKIT_ADMIN_SECRET, else one is made
+    #[arg(long, value_name = "FILE")]
+    rockit_admin_secret_file: Option<PathBuf>,
+}
+
+/// Why there is no credential.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum CredentialError {
+    /// The file is not there or may not be read.
+    #[error("cannot read {what} from {}: make the file readable for this user, or name another", path.display())]
+    Unreadable { what: &'static str, path: PathBuf, source: io::Error },
+    /// There is nothing in it, or what is no credential.
+    #[error("{place} has no {what} in it: {rule}")]
+    Unusable { what: &'static str, place: String, rule: &'static str },
+    /// None was given, and one that was made cannot be kept.
+    #[error("cannot write {what} to {}: make the directory writable for this user", path.display())]
+    Unwritable { what: &'static str, path: PathBuf, source: io::Error },
+    /// None was given, and none can be made.
+    #[error("the system gives no random numbers, which a credential needs")]
+    NoRandomness(#[source] KeyError),
+}
+
+/// What a dialect's admin API asks for.
+pub(super) struct Credential {
+    pub(super) secret: SecretString,
+    /// Where it is from: a path or a variable, never a value.
+    pub(super) place: String,
+    /// Whether it was made just now.
+    pub(super) is_new: bool,
+}
+
+impl Files {
+    /// The credential of that dialect: of the file that was named, else of the environment, else of the dialect's own
+    /// directory, where it is made if it is not there.
+    pub(super) fn credential(&self, dialect: Dialect, directory: &Path) -> Result<Credential, CredentialError> {
+        let kind = Kind::of(dialect);
+        let named = match dialect {
+            Dialect::Tyk => &self.tyk_admin_secret_file,
+            Dialect::Rockfish => &self.rockfish_invite_code_file,
+            Dialect::Rockit => &self.rockit_admin_secret_file,
+        };
+        if let Some(path) = named {
+            return kind.read(path);
+        }
+        if let Some(value) = env::var_os(kind.variable) {
+            let value = Zeroizing::new(value.into_string().unwrap_or_default());
+            return kind.checked(&value, kind.variable.to_owned());
+        }
+        let path = directory.join(kind.file);
+        if path.exists() { kind.read(&path) } else { kind.make(&path) }
+    }
+}
+
+/// What the credential of a dialect is.
+struct Kind {
+    what: &'static str,
+    variable: &'static str,
+    /// Below the dialect's directory.
+    file: &'static str,
+    dialect: Dialect,
+}
+
+impl Kind {
+    const fn of(dialect: Dialect) -> Self {
+        let (what, variable, file) = match dialect {
+            Dialect::Tyk => ("admin secret", "ORG_OPERATOR_TYK_ADMIN_SECRET", "admin-secret"),
+            Dialect::Rockfish => ("invite code", "ORG_OPERATOR_ROCKFISH_INVITE_CODE", "invite-code"),
+            Dialect::Rockit => ("admin secret", "ORG_OPERATOR_ROCKIT_ADMIN_SECRET", "admin-secret"),
+        };
+        Self { what, variable, file, dialect }
+    }
+
+    fn read(&self, path: &Path) -> Result<Credential, CredentialError> {
+        let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|source| CredentialError::Unreadable {
+            what: self.what,
+            path: path.to_owned(),
+            source,
+        })?;
+        self.checked(&text, path.display().to_string())
+    }
+
+    /// Editors end a file with a line break, and nobody means it.
+    fn checked(&self, text: &str, place: String) -> Result<Credential, CredentialError> {
+        let text = text.trim();
+        let rule = match self.dialect {
+            _ if text.is_empty() => Some("write it there, or leave it away to have one made"),
+            // An HTTP header carries it, and a URL.
+            Dialect::Tyk | Dialect::Rockfish if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Some("use letters, digits and signs without spaces")
+            }
+            Dialect::Rockit if STANDARD.decode(text).map(Zeroizing::new).is_err() => {
+                Some("it has to be base64, as `openssl rand -base64 32` writes it")
+            }
+            _ => None,
+        };
+        match rule {
+            None => Ok(Credential { secret: SecretString::from(text), place, is_new: false }),
+            Some(rule) => Err(CredentialError::Unusable { what: self.what, place, rule }),
+        }
+    }
+
+    /// Makes one, and has it on disk before anybody is told. The dialect's directory is locked, so nobody else does.
+    fn make(&self, path: &Path) -> Result<Credential, CredentialError> {
+        let secret = match self.dialect {
+            Dialect::Tyk | Dialect::Rockfish => keys::passphrase().map_err(CredentialError::NoRandomness)?,
+            Dialect::Rockit => {
+                let mut key = Zeroizing::new([0_u8; HMAC_KEY]);
+                getrandom::fill(&mut *key).map_err(KeyError::Randomness).map_err(CredentialError::NoRandomness)?;
+                SecretString::from(STANDARD.encode(*key))
+            }
+        };
+        write_private(path, secret.expose_secret()).map_err(|source| CredentialError::Unwritable {
+            what: self.what,
+            path: path.to_owned(),
+            source,
+        })?;
+        Ok(Credential { secret, place: path.display().to_string(), is_new: true })
+    }
+}
+
+/// Writes a file that only this user may read: whole or not at all, and on disk when this returns.
+pub(super) fn write_private(path: &Path, text: &str) -> io::Result<()> {
+    let unfinished = path.with_extension("unfinished");
+    // What an earlier process left there may have another mode.
+    match fs::remove_file(&unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    fs::rename(&unfinished, path)?;
+    // Some file systems cannot sync a directory and say so; the file is there all the same.
+    let _ = path.parent().map(|parent| File::open(parent).and_then(|opened| opened.sync_all()));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    const NONE: Files =
+        Files { tyk_admin_secret_file: None, rockfish_invite_code_file: None, rockit_admin_secret_file: None };
+
+    fn with(dialect: Dialect, path: PathBuf) -> Files {
+        match dialect {
+            Dialect::Tyk => Files { tyk_admin_secret_file: Some(path), ..NONE },
+            Dialect::Rockfish => Files { rockfish_invite_code_file: Some(path), ..NONE },
+            Dialect::Rockit => Files { rockit_admin_secret_file: Some(path), ..NONE },
+        }
+    }
+
+    #[test]
+    fn one_is_made_for_this_user_alone_and_kept() {
+        for dialect in Dialect::ALL {
+            let directory = tempfile::tempdir().unwrap();
+            fs::write(directory.path().join("admin-secret.unfinished"), "cut").unwrap();
+            let made = NONE.credential(dialect, directory.path()).unwrap();
+            assert!(made.is_new && Path::new(&made.place).starts_with(directory.path()), "{}", made.place);
+            assert_eq!(fs::metadata(&made.place).unwrap().permissions().mode() & 0o777, 0o600);
+            assert!(made.secret.expose_secret().len() >= 32);
+            let again = NONE.credential(dialect, directory.path()).unwrap();
+            assert_eq!(again.secret.expose_secret(), made.secret.expose_secret());
+            assert!(!again.is_new);
+            let other = NONE.credential(dialect, tempfile::tempdir().unwrap().path()).unwrap();
+            assert_ne!(other.secret.expose_secret(), made.secret.expose_secret());
+        }
+    }
+
+    #[test]
+    fn a_named_file_is_read_and_nothing_is_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mine");
+        fs::write(&path, "aefah2Ef\n").unwrap();
+        for dialect in Dialect::ALL {
+            let read = with(dialect, path.clone()).credential(dialect, directory.path()).unwrap();
+            assert_eq!((read.secret.expose_secret(), read.is_new), ("aefah2Ef", false));
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_without_saying_what_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("mine");
+        for (dialect, text) in [
+            (Dialect::Tyk, ""),
+            (Dialect::Tyk, " \n"),
+            (Dialect::Tyk, "two words"),
+            (Dialect::Rockfish, "löchrig"),
+            (Dialect::Rockit, "not base64!"),
+        ] {
+            fs::write(&path, text).unwrap();
+            let refused = with(dialect, path.clone()).credential(dialect, directory.path()).err().unwrap().to_string();
+            assert!(refused.contains("mine has no "), "{refused}");
+            assert!(text.trim().is_empty() || !refused.contains(text), "{refused}");
+        }
+        let gone = with(Dialect::Tyk, directory.path().join("gone")).credential(Dialect::Tyk, directory.path());
+        assert!(gone.err().unwrap().to_string().contains("cannot read admin secret from "));
+    }
+}
