@@ -25,7 +25,7 @@ pub(super) struct Backend {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
-    serve: Option<Serve>,
+    serve: Serve,
 }
 
 #[derive(Debug, Subcommand)]
@@ -38,8 +38,9 @@ enum Command {
 #[derive(Debug, Args)]
 struct Serve {
     /// Where the databases and generated credentials are kept, a directory for each dialect
-    #[arg(long, env = "ORG_OPERATOR_BACKEND_DATA_DIR", value_name = "DIR")]
-    data_dir: PathBuf,
+    // Required, but not of a command below this one, which has a flag of its own.
+    #[arg(long, env = "ORG_OPERATOR_BACKEND_DATA_DIR", value_name = "DIR", required = true)]
+    data_dir: Option<PathBuf>,
     /// The dialects to serve, each with a directory of its own; may be given several times. Default: all
     #[arg(long = "dialect", value_enum, value_name = "DIALECT")]
     dialects: Vec<Dialect>,
@@ -114,14 +115,12 @@ struct LimitFlags {
 impl Backend {
     pub(super) fn main(self) -> Result<(), Failure> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        match (self.command, self.serve) {
-            (Some(Command::Invitations(list)), _) => runtime.block_on(list.run()),
-            (None, Some(serve)) => {
-                telemetry::init(serve.log_format)?;
-                runtime.block_on(serve.run())
+        match self.command {
+            Some(Command::Invitations(list)) => runtime.block_on(list.run()),
+            None => {
+                telemetry::init(self.serve.log_format)?;
+                runtime.block_on(self.serve.run())
             }
-            // clap asks for --data-dir first.
-            (None, None) => Ok(()),
         }
     }
 }

@@ -52,9 +52,10 @@ impl Serve {
             (Some(certificate), Some(key)) => Some(Tls::read(certificate, key).await?),
             _ => None,
         };
+        let data_dir = self.data_dir.clone().unwrap_or_default();
         for dialect in Dialect::ALL {
             if self.dialects.is_empty() || self.dialects.contains(&dialect) {
-                let path = self.data_dir.join(dialect.as_str());
+                let path = data_dir.join(dialect.as_str());
                 let directory = Directory::open(&path).await?;
                 opened.push(Opened { dialect, directory, path });
             }
@@ -72,7 +73,7 @@ impl Serve {
         parts.listeners.push((Bound::bind(Face::Own, self.listen)?, own));
         announce(&parts.listeners, &shared);
         readiness.set();
-        tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %self.data_dir.display(), "started");
+        tracing::info!(version = env!("CARGO_PKG_VERSION"), data_dir = %data_dir.display(), "started");
         let deliveries = deliveries(parts.couriers, &clock, &shared);
         let served = tokio::select! {
             served = backend::serve(parts.listeners, &shared) => served,
