@@ -45,14 +45,7 @@ impl Directory {
 
     /// The member's access key as it is now; none if it was never given one or the last was revoked.
     pub async fn access_key(&self, of: &OfUser) -> Result<Option<SecretString>, DirectoryError> {
-        let serial: Option<i64> = sqlx::query_scalar(
-            "SELECT serial FROM access_keys WHERE organization_id = $1 AND user_id = $2 AND digest IS NOT NULL",
-        )
-        .bind(&of.organization_id)
-        .bind(&of.user_id)
-        .fetch_optional(&mut *self.reader().await?)
-        .await?;
-        Ok(serial.map(|serial| value(&self.inner.signer, of, serial)))
+        current(&mut *self.reader().await?, &self.inner.signer, of).await
     }
 
     /// Ends the member's access key. Revoking what is not there is no error.
@@ -98,6 +91,22 @@ impl Directory {
             token_id: None,
         }))
     }
+}
+
+/// As [`Directory::access_key`], inside a transaction.
+pub(super) async fn current(
+    connection: &mut SqliteConnection,
+    signer: &Signer,
+    of: &OfUser,
+) -> Result<Option<SecretString>, DirectoryError> {
+    let serial: Option<i64> = sqlx::query_scalar(
+        "SELECT serial FROM access_keys WHERE organization_id = $1 AND user_id = $2 AND digest IS NOT NULL",
+    )
+    .bind(&of.organization_id)
+    .bind(&of.user_id)
+    .fetch_optional(connection)
+    .await?;
+    Ok(serial.map(|serial| value(signer, of, serial)))
 }
 
 /// As [`Directory::renew_access_key`], inside the transaction of whatever makes the member.

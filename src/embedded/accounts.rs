@@ -44,6 +44,8 @@ pub struct Membership {
     pub name: String,
     /// Whether one of the user's roles has every right.
     pub is_administrator: bool,
+    /// Whether reads show it already.
+    pub is_seen: bool,
 }
 
 /// Who has shown a token, in a dialect with global users.
@@ -166,7 +168,7 @@ impl Directory {
                         .fetch_optional(&mut *connection)
                         .await?;
                     found.ok_or_else(|| DirectoryError::not_found(Kind::User, &user_id))?;
-                    let organization = memberships(connection, &user_id).await?.into_iter().next();
+                    let organization = memberships(connection, &user_id, now).await?.into_iter().next();
                     let organization_id = organization.map(|oldest| oldest.organization_id);
                     let row = new_token(rules, &user_id, organization_id, now);
                     insert_row(connection, &row, None).await?;
@@ -227,8 +229,14 @@ impl Directory {
     }
 
     /// Who shows that token: signed by this directory, live at `now`, its user enabled. Unlike
-    /// [`authenticate`](Self::authenticate) it takes users who are in no organisation.
-    pub async fn caller(&self, token: &SecretString, now: Timestamp) -> Result<Option<Caller>, DirectoryError> {
+    /// [`authenticate`](Self::authenticate) it takes users who are in no organisation. Memberships count at once; whether
+    /// they were made up to `seen` is told.
+    pub async fn caller(
+        &self,
+        token: &SecretString,
+        now: Timestamp,
+        seen: Timestamp,
+    ) -> Result<Option<Caller>, DirectoryError> {
         let Some(shown) = self.inner.signer.verify(token) else {
             return Ok(None);
         };
@@ -244,7 +252,7 @@ impl Directory {
             return Ok(None);
         }
         Ok(Some(Caller {
-            memberships: memberships(&mut reader, &shown.user_id).await?,
+            memberships: memberships(&mut reader, &shown.user_id, seen).await?,
             user_id: shown.user_id,
             organization_id: shown.org_id,
         }))
@@ -265,16 +273,21 @@ fn new_token(rules: &Rules, user_id: &str, organization_id: Option<String>, now:
 }
 
 /// The user's memberships, the oldest first.
-async fn memberships(connection: &mut SqliteConnection, user_id: &str) -> Result<Vec<Membership>, DirectoryError> {
+async fn memberships(
+    connection: &mut SqliteConnection,
+    user_id: &str,
+    seen: Timestamp,
+) -> Result<Vec<Membership>, DirectoryError> {
     Ok(sqlx::query_as(
         "SELECT m.organization_id, o.name, EXISTS (SELECT 1 FROM membership_roles g \
          JOIN roles r ON r.organization_id = g.organization_id AND r.name = g.role \
-         WHERE g.organization_id = m.organization_id AND g.user_id = m.user_id AND r.rights = $2) AS is_administrator \
+         WHERE g.organization_id = m.organization_id AND g.user_id = m.user_id AND r.rights = $2) AS is_administrator, m.created_at <= $3 AS is_seen \
          FROM memberships m JOIN organizations o ON o.id = m.organization_id \
          WHERE m.user_id = $1 ORDER BY m.created_at, m.rowid",
     )
     .bind(user_id)
     .bind(Rights::ALL.bits())
+    .bind(seen.as_millisecond())
     .fetch_all(connection)
     .await?)
 }

@@ -10,6 +10,7 @@ mod accounts;
 mod authentication;
 pub mod dialect;
 mod directory;
+mod documents;
 mod error;
 pub mod http;
 mod invitations;
@@ -27,6 +28,9 @@ mod writer;
 pub use accounts::{Account, AccountToken, Caller, Membership};
 pub use authentication::Principal;
 pub use directory::{Directory, Statistics};
+pub use documents::{
+    Attributes, OrganizationDocument, OrganizationParticulars, Part, UserDocument, UserParticulars, UserPatch,
+};
 pub use error::{DirectoryError, OpenError};
 pub use invitations::Invitation;
 pub use projects::Project;

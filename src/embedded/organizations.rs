@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use sqlx::SqliteConnection;
 
 use super::directory::{Directory, idempotency_key};
+use super::documents::{OrganizationParticulars, serialized};
 use super::error::DirectoryError;
 use super::invitations::invite;
 use super::memberships::{NewMembership, UserRow, insert_membership, insert_user};
@@ -60,6 +61,19 @@ impl Directory {
         new: NewOrganization,
         now: Timestamp,
     ) -> Result<OrganizationRecord, DirectoryError> {
+        self.create_organization_with(rules, new, OrganizationParticulars::default(), now).await
+    }
+
+    /// As [`create_organization`](Self::create_organization), with what the dialect keeps beside it.
+    ///
+    /// Also [`AlreadyExists`](DirectoryError::AlreadyExists) if an id is given that an organisation has.
+    pub async fn create_organization_with(
+        &self,
+        rules: &'static Rules,
+        new: NewOrganization,
+        particulars: OrganizationParticulars,
+        now: Timestamp,
+    ) -> Result<OrganizationRecord, DirectoryError> {
         (rules.check_name)(&new.name).map_err(|rule| invalid("the organisation's name", rule))?;
         let mut admin = None;
         if let Some(given) = new.admin {
@@ -79,13 +93,14 @@ impl Directory {
             });
         }
         let insert = Insert {
-            id: (rules.new_id)(),
+            id: particulars.id.unwrap_or_else(rules.new_id),
             idempotency_key: idempotency_key(&new.idempotency_key).map(str::to_owned),
             name: new.name,
             display_name: new.display_name,
             owner: new.owner,
             public_key: new.key_pair.map(|pair| pair.public_pem),
             admin,
+            attributes: serialized(&particulars.attributes)?,
             now,
         };
         let invited = insert.admin.as_ref().is_some_and(|admin| admin.is_invited(rules));
@@ -99,6 +114,30 @@ impl Directory {
     /// The organisation with that id.
     pub async fn organization(&self, id: &str) -> Result<Option<OrganizationRecord>, DirectoryError> {
         by_id(&mut *self.reader().await?, id).await
+    }
+
+    /// As [`organization`](Self::organization), if it was made up to `seen`.
+    pub(super) async fn organization_seen(
+        &self,
+        id: &str,
+        seen: Timestamp,
+    ) -> Result<Option<OrganizationRecord>, DirectoryError> {
+        let row: Option<OrganizationRow> =
+            sqlx::query_as(select_organizations!("WHERE o.id = $1 AND o.created_at <= $2"))
+                .bind(id)
+                .bind(seen.as_millisecond())
+                .fetch_optional(&mut *self.reader().await?)
+                .await?;
+        Ok(row.map(OrganizationRecord::from))
+    }
+
+    /// All organisations that were made up to `seen`, in the order of their ids.
+    pub(super) async fn organizations_seen(&self, seen: Timestamp) -> Result<Vec<OrganizationRecord>, DirectoryError> {
+        let rows = sqlx::query_as(select_organizations!("WHERE o.created_at <= $1 ORDER BY o.id"))
+            .bind(seen.as_millisecond())
+            .fetch_all(&mut *self.reader().await?)
+            .await?;
+        Ok(records(rows))
     }
 
     /// The organisations with exactly that name: several, where a dialect lets names be shared.
@@ -198,6 +237,7 @@ struct Insert {
     owner: String,
     public_key: Option<String>,
     admin: Option<UserRow>,
+    attributes: String,
     now: Timestamp,
 }
 
@@ -221,9 +261,13 @@ impl Insert {
                 return Err(DirectoryError::AlreadyExists { kind: Kind::Organization, name: self.name });
             }
         }
+        if by_id(connection, &self.id).await?.is_some() {
+            return Err(DirectoryError::AlreadyExists { kind: Kind::Organization, name: self.id });
+        }
         sqlx::query(
-            "INSERT INTO organizations (id, name, display_name, owner, public_key, created_at, idempotency_key) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO organizations \
+             (id, name, display_name, owner, public_key, created_at, idempotency_key, attributes) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         )
         .bind(&self.id)
         .bind(&self.name)
@@ -232,6 +276,7 @@ impl Insert {
         .bind(&self.public_key)
         .bind(self.now.as_millisecond())
         .bind(&self.idempotency_key)
+        .bind(&self.attributes)
         .execute(&mut *connection)
         .await?;
         for role in rules.roles {

@@ -35,7 +35,7 @@ macro_rules! select_projects {
 impl Directory {
     /// Creates a project that is not the default one.
     ///
-    /// [`NotFound`](DirectoryError::NotFound) without the organisation; [`Invalid`](DirectoryError::Invalid) if the name
+    /// [`NotFound`](DirectoryError::NotFound) if the owner is no member of the organisation; [`Invalid`](DirectoryError::Invalid) if the name
     /// breaks the dialect's rule.
     pub async fn create_project(
         &self,
@@ -92,7 +92,7 @@ impl Directory {
         organization_id: Option<&str>,
         seen: Timestamp,
     ) -> Result<Vec<Project>, DirectoryError> {
-        Ok(sqlx::query_as(select_projects!("AND ($2 IS NULL OR organization_id = $2) ORDER BY created_at, id"))
+        Ok(sqlx::query_as(select_projects!("AND ($2 IS NULL OR organization_id = $2) ORDER BY created_at, rowid"))
             .bind(seen.as_millisecond())
             .bind(organization_id)
             .fetch_all(&mut *self.reader().await?)

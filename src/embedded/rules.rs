@@ -100,7 +100,8 @@ pub static OPERATOR: Rules = Rules {
 /// The longest name, in characters; the longest `externalName` that the resources allow.
 const LONGEST_NAME: usize = 253;
 
-fn printable_name(name: &str) -> Result<(), &'static str> {
+/// Any printable name.
+pub(super) fn printable_name(name: &str) -> Result<(), &'static str> {
     if name.is_empty() {
         return Err("give a name of at least one character");
     }

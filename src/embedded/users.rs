@@ -5,14 +5,16 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::SqliteConnection;
 
+use super::access_keys;
 use super::directory::{Directory, idempotency_key};
+use super::documents::{UserParticulars, serialized};
 use super::error::DirectoryError;
 use super::invitations::invite;
 use super::memberships::{
     NewMembership, UserRow, check_username, insert_membership, insert_user, roles_or_default, set_roles, user_type,
 };
 use super::rules::Rules;
-use crate::domain::entity::{Kind, NewUser, UserChange, UserRecord};
+use crate::domain::entity::{Kind, NewUser, OfUser, UserChange, UserRecord};
 
 /// Every read of users differs only in which members it looks for. One row for each role; a user without any has one
 /// row without a role.
@@ -53,6 +55,19 @@ impl Directory {
         new: NewUser,
         now: Timestamp,
     ) -> Result<UserRecord, DirectoryError> {
+        let (created, _) = self.create_user_with(rules, new, UserParticulars::default(), now).await?;
+        Ok(created)
+    }
+
+    /// As [`create_user`](Self::create_user), with what the dialect keeps beside it, and with the access key if it wants
+    /// one.
+    pub async fn create_user_with(
+        &self,
+        rules: &'static Rules,
+        new: NewUser,
+        particulars: UserParticulars,
+        now: Timestamp,
+    ) -> Result<(UserRecord, Option<SecretString>), DirectoryError> {
         (rules.check_name)(&new.username)
             .map_err(|rule| DirectoryError::Invalid { field: "the user name", rule: rule.to_owned() })?;
         let password_hash = match new.password {
@@ -76,19 +91,33 @@ impl Directory {
             roles: roles_or_default(rules, new.roles),
             now,
         };
+        let (signer, attributes) = (self.inner.signer.clone(), serialized(&particulars.attributes)?);
         let invited = user.is_invited(rules);
         let created = self
             .write(move |connection| {
                 async move {
                     if let Some(first) = by_key(connection, &membership).await? {
-                        return Ok(first);
+                        let of = OfUser { organization_id: membership.organization_id, user_id: first.id.clone() };
+                        let key = access_keys::current(connection, &signer, &of).await?;
+                        return Ok((first, key));
                     }
                     check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
                     insert_user(connection, rules, &user, now).await?;
                     let organization_id = membership.organization_id.clone();
                     insert_membership(connection, rules, membership).await?;
                     invite(connection, rules, &organization_id, &user, now).await?;
-                    existing(connection, &organization_id, &user.id).await
+                    let of = OfUser { organization_id, user_id: user.id };
+                    sqlx::query("UPDATE users SET attributes = $2, enabled = enabled AND $3 WHERE id = $1")
+                        .bind(&of.user_id)
+                        .bind(attributes)
+                        .bind(!particulars.disabled)
+                        .execute(&mut *connection)
+                        .await?;
+                    let key = match particulars.access_key {
+                        true => Some(access_keys::renew(connection, &signer, &of).await?),
+                        false => None,
+                    };
+                    Ok((existing(connection, &of.organization_id, &of.user_id).await?, key))
                 }
                 .boxed()
             })

@@ -4,9 +4,14 @@
 //! vendor's public pages say; what they leave open is decided here, is said at its place, and can be taken away or turned
 //! by a [`Quirk`], because servers differ.
 
+mod body;
+pub mod rockfish;
+mod secret;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 
 use super::directory::Directory;
@@ -49,5 +54,14 @@ impl Serving {
     /// Whether it differs so.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
+    }
+
+    /// Up to when an object was made that a read shows now.
+    fn seen(&self) -> Timestamp {
+        if !self.has(Quirk::Late) {
+            return Timestamp::MAX;
+        }
+        let late = SignedDuration::try_from(self.late).unwrap_or(SignedDuration::MAX);
+        self.clock.now().checked_sub(late).unwrap_or(Timestamp::MIN)
     }
 }

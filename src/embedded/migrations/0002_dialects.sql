@@ -4,6 +4,9 @@
 ALTER TABLE organizations ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';
 ALTER TABLE users ADD COLUMN attributes TEXT NOT NULL DEFAULT '{}';
 
+-- Lists in pages show the oldest first, so that what is made meanwhile moves nothing from page to page.
+CREATE INDEX organizations_by_age ON organizations (created_at, id);
+
 -- The one key of a member, where a dialect gives one instead of tokens (Tyk's access key, ROCKIT's API key). The value is
 -- not kept: the signing key, the member and the serial make it again, and its digest finds it.
 CREATE TABLE access_keys (
