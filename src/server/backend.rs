@@ -4,9 +4,9 @@
 //! A dialect's listener serves its vendor's paths and nothing else. Probes, metrics, and login and introspection of each
 //! dialect's directory are on a listener of their own, where no path of a vendor can be in their way.
 
-use axum::Router;
 use axum::http::header;
 use axum::routing::get;
+use axum::{Extension, Router};
 use tokio_util::sync::CancellationToken;
 
 mod layers;
@@ -18,6 +18,7 @@ pub use listener::{BindError, Bound, Limits, Tls, TlsError};
 
 use super::Readiness;
 use crate::clock::Clock;
+use crate::embedded::dialect::OverTls;
 use crate::embedded::{Directory, http};
 use crate::telemetry::{BackendMetrics, CONTENT_TYPE};
 
@@ -113,6 +114,7 @@ pub fn own(directories: &[(Dialect, Directory)], clock: &Clock, readiness: &Read
 /// listener that fails ends all.
 pub async fn serve(listeners: Vec<(Bound, Router)>, shared: &Shared) -> std::io::Result<()> {
     let serving = listeners.into_iter().map(|(bound, router)| {
+        let router = if shared.tls.is_some() { router.layer(Extension(OverTls)) } else { router };
         let limited = match bound.face() {
             Face::Own => router,
             _ => layers::limited(router, &shared.limits),

@@ -13,7 +13,7 @@ use super::Serve;
 use super::invitations::keep_address;
 use crate::clock::Clock;
 use crate::embedded::Directory;
-use crate::embedded::dialect::Serving;
+use crate::embedded::dialect::{Serving, rockfish};
 use crate::server::Readiness;
 use crate::server::backend::mail::{Courier, deliver};
 use crate::server::backend::{self, Bound, Dialect, Face, Shared, Tls};
@@ -114,8 +114,8 @@ impl Serve {
             Dialect::Rockfish => {
                 let admin = Bound::bind(Face::RockfishAdmin, self.rockfish_admin_listen)?;
                 let public = Bound::bind(Face::Rockfish, self.rockfish_listen)?;
-                parts.listeners.push((admin, rockfish_admin(serving(None))));
-                parts.listeners.push((public, rockfish(serving(None))));
+                parts.listeners.push((admin, rockfish::admin_router(serving(None))));
+                parts.listeners.push((public, rockfish::public_router(serving(None))));
             }
             Dialect::Rockit => {
                 let bound = Bound::bind(Face::Rockit, self.rockit_listen)?;
@@ -158,12 +158,6 @@ async fn unready(stop: &CancellationToken, readiness: &Readiness) -> std::io::Re
 }
 
 fn tyk(_: Serving) -> Router {
-    Router::new()
-}
-fn rockfish_admin(_: Serving) -> Router {
-    Router::new()
-}
-fn rockfish(_: Serving) -> Router {
     Router::new()
 }
 fn rockit(_: Serving) -> Router {
