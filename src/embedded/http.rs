@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, middleware};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -107,7 +108,8 @@ struct Introspection {
     token: Option<ActiveToken>,
 }
 
-/// The members of RFC 7662, section 2.2, that fit, and the token's own.
+/// The members of RFC 7662, section 2.2, that fit, and the token's own. An access key has no claims, so it has those of
+/// its holder alone.
 #[derive(Serialize)]
 struct ActiveToken {
     token_type: &'static str,
@@ -116,12 +118,16 @@ struct ActiveToken {
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
     username: String,
-    iss: String,
-    iat: i64,
-    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
-    token_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<String>,
     org_id: String,
 }
 
@@ -132,21 +138,35 @@ async fn introspect(
 ) -> Result<Json<Introspection>, Refusal> {
     let now = face.clock.now();
     let caller = match bearer(&headers) {
-        Some(token) => face.directory.authenticate(&token, now).await?,
+        Some(token) => face.holder(&token, now).await?,
         None => None,
-    }
-    .ok_or(Refusal::NotAuthorised)?;
+    };
+    let (caller, _) = caller.ok_or(Refusal::NotAuthorised)?;
     let Form(request) = body.map_err(|rejection| malformed(rejection.status()))?;
     let token = face
-        .directory
-        .introspect(&request.token, now)
+        .holder(&request.token, now)
         .await?
         .filter(|(principal, _)| principal.organization_id == caller.organization_id)
         .map(|(principal, claims)| active(principal, claims));
     Ok(Json(Introspection { active: token.is_some(), token }))
 }
 
-fn active(principal: Principal, claims: Claims) -> ActiveToken {
+impl Face {
+    /// Whose token that is, with its claims, or whose access key.
+    async fn holder(
+        &self,
+        shown: &SecretString,
+        now: Timestamp,
+    ) -> Result<Option<(Principal, Option<Claims>)>, DirectoryError> {
+        if let Some((principal, claims)) = self.directory.introspect(shown, now).await? {
+            return Ok(Some((principal, Some(claims))));
+        }
+        Ok(self.directory.authenticate_access_key(shown).await?.map(|principal| (principal, None)))
+    }
+}
+
+fn active(principal: Principal, claims: Option<Claims>) -> ActiveToken {
+    let claimed = claims.as_ref();
     ActiveToken {
         token_type: "Bearer",
         client_id: match principal.user_type {
@@ -154,12 +174,12 @@ fn active(principal: Principal, claims: Claims) -> ActiveToken {
             UserType::Person => None,
         },
         username: principal.username,
-        sub: claims.user_id,
-        iss: claims.iss,
-        iat: claims.iat,
-        nbf: claims.nbf,
-        exp: claims.exp,
-        token_id: claims.token_id,
+        sub: principal.user_id,
+        iat: claimed.map(|claims| claims.iat),
+        nbf: claimed.map(|claims| claims.nbf),
+        exp: claimed.and_then(|claims| claims.exp),
+        iss: claimed.map(|claims| claims.iss.clone()),
+        token_id: claimed.map(|claims| claims.token_id.clone()),
         org_id: principal.organization_id,
     }
 }

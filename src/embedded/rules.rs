@@ -119,7 +119,7 @@ pub(super) fn printable_name(name: &str) -> Result<(), &'static str> {
 
 /// Control characters, and those that are invisible or turn the direction of writing: with them a name in a list can
 /// look like another one.
-fn is_unprintable(character: char) -> bool {
+pub(super) fn is_unprintable(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 

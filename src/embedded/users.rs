@@ -113,9 +113,10 @@ impl Directory {
                         .bind(!particulars.disabled)
                         .execute(&mut *connection)
                         .await?;
-                    let key = match particulars.access_key {
-                        true => Some(access_keys::renew(connection, &signer, &of).await?),
-                        false => None,
+                    let key = if particulars.access_key {
+                        Some(access_keys::renew(connection, &signer, &of).await?)
+                    } else {
+                        None
                     };
                     Ok((existing(connection, &of.organization_id, &of.user_id).await?, key))
                 }

@@ -14,4 +14,5 @@ mod organizations;
 mod prune;
 mod sequences;
 mod tokens;
+mod tyk;
 mod users;

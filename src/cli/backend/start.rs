@@ -13,7 +13,7 @@ use super::Serve;
 use super::invitations::keep_address;
 use crate::clock::Clock;
 use crate::embedded::Directory;
-use crate::embedded::dialect::{Serving, rockfish};
+use crate::embedded::dialect::{Serving, rockfish, tyk};
 use crate::server::Readiness;
 use crate::server::backend::mail::{Courier, deliver};
 use crate::server::backend::{self, Bound, Dialect, Face, Shared, Tls};
@@ -109,7 +109,7 @@ impl Serve {
         match one.dialect {
             Dialect::Tyk => {
                 let bound = Bound::bind(Face::Tyk, self.tyk_listen)?;
-                parts.listeners.push((bound, tyk(serving(None))));
+                parts.listeners.push((bound, tyk::router(serving(None))));
             }
             Dialect::Rockfish => {
                 let admin = Bound::bind(Face::RockfishAdmin, self.rockfish_admin_listen)?;
@@ -157,9 +157,6 @@ async fn unready(stop: &CancellationToken, readiness: &Readiness) -> std::io::Re
     std::future::pending().await
 }
 
-fn tyk(_: Serving) -> Router {
-    Router::new()
-}
 fn rockit(_: Serving) -> Router {
     Router::new()
 }

@@ -7,11 +7,12 @@
 mod body;
 pub mod rockfish;
 mod secret;
+pub mod tyk;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::directory::Directory;
@@ -60,12 +61,12 @@ impl Serving {
         self.quirks.contains(&quirk)
     }
 
-    /// Up to when an object was made that a read shows now.
-    fn seen(&self) -> Timestamp {
-        if !self.has(Quirk::Late) {
-            return Timestamp::MAX;
+    /// Up to when what was made is shown by reads.
+    pub fn seen(&self) -> Timestamp {
+        if self.has(Quirk::Late) {
+            self.clock.now().checked_sub(self.late).unwrap_or(Timestamp::MIN)
+        } else {
+            Timestamp::MAX
         }
-        let late = SignedDuration::try_from(self.late).unwrap_or(SignedDuration::MAX);
-        self.clock.now().checked_sub(late).unwrap_or(Timestamp::MIN)
     }
 }

@@ -34,28 +34,33 @@ pub fn message(invitation: &Invitation, from: &Mailbox, base: &str, now: Timesta
         .map(String::as_str)
         .collect::<Vec<_>>()
         .join(" ");
-    let name = if name.is_empty() { invitation.username.clone() } else { name };
+    let name = one_line(if name.is_empty() { &invitation.username } else { &name });
+    let organization = one_line(&invitation.organization);
     let address = invitation.email.parse().map_err(MessageError::Address)?;
     let link = link(base, invitation);
     let body = format!(
         "Hello {name},\n\n\
-         an account was made for you in the organisation {}. Your user name is {}.\n\n\
+         an account was made for you in the organisation {organization}. Your user name is {}.\n\n\
          Open this link to confirm this address. It enables the account:\n\n\
          {}\n\n\
          Whoever has the link can open it. If you expect no account, do nothing: it stays disabled.\n",
-        invitation.organization,
-        invitation.username,
+        one_line(&invitation.username),
         link.expose_secret(),
     );
     Message::builder()
         .from(from.clone())
         .to(Mailbox::new(Some(name), address))
-        .subject(format!("Your account in {}", invitation.organization))
+        .subject(format!("Your account in {organization}"))
         .message_id(Some(format!("<{}@{}>", invitation.id, from.email.domain())))
         .date(SystemTime::from(now))
         .header(ContentType::TEXT_PLAIN)
         .body(body)
         .map_err(MessageError::Mail)
+}
+
+/// With spaces for characters that would end a line; a mail's head cannot have them, and its body should not.
+fn one_line(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
 #[cfg(test)]
