@@ -117,7 +117,8 @@ struct ActiveToken {
     /// A machine is a client in OAuth's words; a person is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    username: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     iss: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -128,7 +129,8 @@ struct ActiveToken {
     exp: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     token_id: Option<String>,
-    org_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org_id: Option<String>,
 }
 
 async fn introspect(
@@ -141,46 +143,65 @@ async fn introspect(
         Some(token) => face.holder(&token, now).await?,
         None => None,
     };
-    let (caller, _) = caller.ok_or(Refusal::NotAuthorised)?;
+    let caller = caller.ok_or(Refusal::NotAuthorised)?;
     let Form(request) = body.map_err(|rejection| malformed(rejection.status()))?;
-    let token = face
-        .holder(&request.token, now)
-        .await?
-        .filter(|(principal, _)| principal.organization_id == caller.organization_id)
-        .map(|(principal, claims)| active(principal, claims));
-    Ok(Json(Introspection { active: token.is_some(), token }))
+    let token = face.holder(&request.token, now).await?.filter(|holder| caller.may_ask_about(holder));
+    Ok(Json(Introspection { active: token.is_some(), token: token.map(|holder| holder.token) }))
 }
 
-impl Face {
-    /// Whose token that is, with its claims, or whose access key.
-    async fn holder(
-        &self,
-        shown: &SecretString,
-        now: Timestamp,
-    ) -> Result<Option<(Principal, Option<Claims>)>, DirectoryError> {
-        if let Some((principal, claims)) = self.directory.introspect(shown, now).await? {
-            return Ok(Some((principal, Some(claims))));
-        }
-        Ok(self.directory.authenticate_access_key(shown).await?.map(|principal| (principal, None)))
+/// What is known of a token or an access key that somebody holds.
+struct Holder {
+    /// Where it serves.
+    organizations: Vec<String>,
+    token: ActiveToken,
+}
+
+impl Holder {
+    /// Whoever is in one organisation with it, and its own user.
+    fn may_ask_about(&self, other: &Self) -> bool {
+        self.token.sub == other.token.sub || self.organizations.iter().any(|one| other.organizations.contains(one))
     }
 }
 
-fn active(principal: Principal, claims: Option<Claims>) -> ActiveToken {
+impl Face {
+    /// Whose token or access key that is. A token of no organisation serves wherever its user is a member.
+    async fn holder(&self, shown: &SecretString, now: Timestamp) -> Result<Option<Holder>, DirectoryError> {
+        if let Some((principal, claims)) = self.directory.introspect(shown, now).await? {
+            return Ok(Some(holder(principal, Some(claims))));
+        }
+        if let Some(principal) = self.directory.authenticate_access_key(shown).await? {
+            return Ok(Some(holder(principal, None)));
+        }
+        let Some(caller) = self.directory.caller(shown, now, Timestamp::MAX).await? else { return Ok(None) };
+        Ok(self.directory.inner.signer.verify(shown).filter(|claims| claims.org_id.is_none()).map(|claims| Holder {
+            organizations: caller.memberships.into_iter().map(|membership| membership.organization_id).collect(),
+            token: active(claims.user_id.clone(), None, Some(claims)),
+        }))
+    }
+}
+
+fn holder(principal: Principal, claims: Option<Claims>) -> Holder {
+    let mut token = active(principal.user_id, Some(principal.username.clone()), claims);
+    if principal.user_type == UserType::Machine {
+        token.client_id = Some(principal.username);
+    }
+    token.org_id = Some(principal.organization_id.clone());
+    Holder { organizations: vec![principal.organization_id], token }
+}
+
+fn active(sub: String, username: Option<String>, claims: Option<Claims>) -> ActiveToken {
     let claimed = claims.as_ref();
     ActiveToken {
         token_type: "Bearer",
-        client_id: match principal.user_type {
-            UserType::Machine => Some(principal.username.clone()),
-            UserType::Person => None,
-        },
-        username: principal.username,
-        sub: principal.user_id,
+        sub,
+        client_id: None,
+        username,
         iat: claimed.map(|claims| claims.iat),
         nbf: claimed.map(|claims| claims.nbf),
         exp: claimed.and_then(|claims| claims.exp),
         iss: claimed.map(|claims| claims.iss.clone()),
         token_id: claimed.map(|claims| claims.token_id.clone()),
-        org_id: principal.organization_id,
+        org_id: claimed.and_then(|claims| claims.org_id.clone()),
     }
 }
 

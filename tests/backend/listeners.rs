@@ -113,9 +113,56 @@ async fn a_dialects_tokens_are_introspected_on_our_own_listener_by_their_own_org
     assert_eq!(active["iss"], "api");
     assert_eq!(introspect("rockfish", &other).await, (200, json!({ "active": false })));
     assert_eq!(introspect("tyk", &second).await.0, 401, "another dialect's directory does not know it");
+    // The token that a new user comes with is of no organisation and serves in those that the user joins.
+    let url = format!("{admin}/user");
+    let lone = client().post(url).json(&json!({ "email": "lone@rockfish.ai" })).send().await.unwrap();
+    let lone = lone.json::<Value>().await.unwrap();
+    let initial = lone["token"].as_str().unwrap();
+    let url = format!("{}/rockfish/oauth2/introspect", backend.url("own"));
+    let ask = async |caller: &str| {
+        let answer = client().post(&url).bearer_auth(caller).form(&[("token", initial)]).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()["active"].clone()
+    };
+    assert_eq!((ask(initial).await, ask(&second).await), (json!(true), json!(false)));
+    let path = format!("{admin}/organization/{}/user/{}", organizations[0], lone["id"].as_str().unwrap());
+    client().put(path).json(&json!({ "roles": [] })).send().await.unwrap().error_for_status().unwrap();
+    assert_eq!((ask(initial).await, ask(&second).await, ask(&other).await), (json!(true), json!(true), json!(false)));
     let text = backend.stop().await;
-    for token in [first, second, other] {
+    for token in [first, second, other, initial.to_owned()] {
         assert!(!text.contains(&token), "a token is in the log");
+    }
+}
+
+#[tokio::test]
+async fn an_access_key_is_introspected_as_a_token_is() {
+    let start = Start::new().with("--dialect=tyk");
+    let backend = start.run().await;
+    let (secret, tyk) = (backend.kept("tyk/admin-secret"), backend.url("tyk").to_owned());
+    let create = async |path: &str, body: Value| -> Value {
+        let asked = client().post(format!("{tyk}{path}")).header("admin-auth", &secret).json(&body);
+        asked.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    };
+    let mut keys = Vec::new();
+    for name in ["one", "two"] {
+        let made = create("/admin/organisations", json!({ "owner_name": name })).await;
+        let user = json!({
+            "org_id": made["Meta"], "email_address": format!("{name}@example.org"), "active": true,
+            "first_name": "Jo", "last_name": "Doe", "user_permissions": { "IsAdmin": "admin" },
+        });
+        let made = create("/admin/users", user).await;
+        keys.push((made["Message"].as_str().unwrap().to_owned(), made["Meta"]["org_id"].clone()));
+    }
+    let url = format!("{}/tyk/oauth2/introspect", backend.url("own"));
+    let ask = async |caller: &str| {
+        let answer = client().post(&url).bearer_auth(caller).form(&[("token", &keys[0].0)]).send().await.unwrap();
+        answer.json::<Value>().await.unwrap()
+    };
+    let own = ask(&keys[0].0).await;
+    assert_eq!((&own["active"], &own["org_id"]), (&json!(true), &keys[0].1), "{own}");
+    assert_eq!(ask(&keys[1].0).await, json!({ "active": false }));
+    let text = backend.stop().await;
+    for secret in [&secret, &keys[0].0, &keys[1].0] {
+        assert!(!text.contains(secret.as_str()), "a secret is in the log");
     }
 }
 
