@@ -21,6 +21,7 @@ use super::memberships::UserRow;
 use super::rules::Rules;
 use super::storage;
 use super::token::Signer;
+use crate::domain::entity::{Kind, OfUser};
 
 /// What the codes of invitations are made for, so that no other code opens one.
 const PURPOSE: &str = "invitation";
@@ -53,6 +54,17 @@ impl Invitation {
     pub fn path(&self) -> SecretString {
         SecretString::from(format!("/invitations/{}/{}", self.id, self.code.expose_secret()))
     }
+}
+
+/// An account whose link was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opened {
+    /// The name of the organisation.
+    pub organization: String,
+    /// The login name.
+    pub username: String,
+    /// Whether the account had no password and has the new one now.
+    pub password_set: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -106,28 +118,78 @@ impl Directory {
         .await
     }
 
-    /// Opens the link: enables the account and ends the invitation. False, and nothing changes, if there is no such
-    /// invitation, it was opened before, or the code is another.
-    pub async fn open_invitation(&self, id: &str, code: &SecretString) -> Result<bool, DirectoryError> {
+    /// Opens the link: enables the account, gives it this password if it has none, and ends the invitation. None, and
+    /// nothing changes, if there is no such invitation, it was opened before, or the code is another.
+    pub async fn open_invitation(
+        &self,
+        id: &str,
+        code: &SecretString,
+        password: SecretString,
+    ) -> Result<Option<Opened>, DirectoryError> {
         let right = self::code(&self.inner.signer, id);
         if !bool::from(right.expose_secret().as_bytes().ct_eq(code.expose_secret().as_bytes())) {
-            return Ok(false);
+            return Ok(None);
         }
+        // After the code was right, so that nobody else makes the directory hash.
+        let hash = self.inner.passwords.hash(password).await?;
         let id = id.to_owned();
         self.write(move |connection| {
             async move {
-                let user: Option<String> =
-                    sqlx::query_scalar("DELETE FROM invitations WHERE id = $1 RETURNING user_id")
+                let invited: Option<(String, String)> =
+                    sqlx::query_as("DELETE FROM invitations WHERE id = $1 RETURNING organization_id, user_id")
                         .bind(id)
                         .fetch_optional(&mut *connection)
                         .await?;
-                let Some(user) = user else { return Ok(false) };
-                sqlx::query("UPDATE users SET enabled = TRUE WHERE id = $1").bind(user).execute(connection).await?;
-                Ok(true)
+                let Some((organization, user)) = invited else { return Ok(None) };
+                let (username, password): (String, Option<String>) = sqlx::query_as(
+                    "UPDATE users SET enabled = TRUE, password_hash = COALESCE(password_hash, $2) WHERE id = $1 \
+                     RETURNING username, password_hash",
+                )
+                .bind(user)
+                .bind(&hash)
+                .fetch_one(&mut *connection)
+                .await?;
+                let organization = sqlx::query_scalar("SELECT name FROM organizations WHERE id = $1")
+                    .bind(organization)
+                    .fetch_one(connection)
+                    .await?;
+                Ok(Some(Opened { organization, username, password_set: password.as_deref() == Some(&*hash) }))
             }
             .boxed()
         })
         .await
+    }
+
+    /// Takes a person's password away and invites them again: the account is disabled until the new link is opened, and
+    /// an older link opens nothing any more.
+    ///
+    /// [`NotFound`](DirectoryError::NotFound) if the user is no member who has an e-mail address.
+    pub async fn invite_again(&self, of: &OfUser, now: Timestamp) -> Result<(), DirectoryError> {
+        let of = of.clone();
+        self.write(move |connection| {
+            async move {
+                let email: Option<String> = sqlx::query_scalar(
+                    "UPDATE users SET enabled = FALSE, password_hash = NULL WHERE id = $2 AND email IS NOT NULL \
+                     AND EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = $1 AND m.user_id = $2) \
+                     RETURNING email",
+                )
+                .bind(&of.organization_id)
+                .bind(&of.user_id)
+                .fetch_optional(&mut *connection)
+                .await?;
+                let email = email.ok_or_else(|| DirectoryError::not_found(Kind::User, &of.user_id))?;
+                sqlx::query("DELETE FROM invitations WHERE organization_id = $1 AND user_id = $2")
+                    .bind(&of.organization_id)
+                    .bind(&of.user_id)
+                    .execute(&mut *connection)
+                    .await?;
+                insert(connection, &of.organization_id, &of.user_id, &email, now).await
+            }
+            .boxed()
+        })
+        .await?;
+        self.inner.invited.notify_one();
+        Ok(())
     }
 }
 
@@ -169,16 +231,26 @@ pub(super) async fn invite(
     user: &UserRow,
     now: Timestamp,
 ) -> Result<(), DirectoryError> {
-    if !user.is_invited(rules) {
-        return Ok(());
+    match &user.email {
+        Some(email) if user.is_invited(rules) => insert(connection, organization_id, &user.id, email, now).await,
+        _ => Ok(()),
     }
+}
+
+async fn insert(
+    connection: &mut SqliteConnection,
+    organization_id: &str,
+    user_id: &str,
+    email: &str,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
     sqlx::query(
         "INSERT INTO invitations (id, organization_id, user_id, email, created_at) VALUES ($1, $2, $3, $4, $5)",
     )
     .bind(Uuid::new_v4().to_string())
     .bind(organization_id)
-    .bind(&user.id)
-    .bind(&user.email)
+    .bind(user_id)
+    .bind(email)
     .bind(now.as_millisecond())
     .execute(connection)
     .await?;

@@ -18,7 +18,9 @@ mod memberships;
 mod organizations;
 mod password;
 mod projects;
+mod roles;
 mod rules;
+mod sessions;
 mod storage;
 mod token;
 mod tokens;
@@ -32,6 +34,8 @@ pub use documents::{
     Attributes, OrganizationDocument, OrganizationParticulars, Part, UserDocument, UserParticulars, UserPatch,
 };
 pub use error::{DirectoryError, OpenError};
-pub use invitations::Invitation;
+pub use invitations::{Invitation, Opened};
 pub use projects::Project;
+pub use roles::{RoleOutcome, RoleRecord};
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};
+pub use sessions::Session;

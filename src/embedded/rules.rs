@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub struct Rights(i64);
 
 impl Rights {
+    /// Nothing.
+    pub const NONE: Self = Self(0);
     /// Make new objects.
     pub const CREATE: Self = Self(1);
     /// See objects.
@@ -25,6 +27,21 @@ impl Rights {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Whether all of those are among these.
+    pub const fn include(self, those: Self) -> bool {
+        self.0 & those.0 == those.0
+    }
+
+    /// The rights that a number means: the sum of create 1, read 2, update 4, delete 8 and execute 16.
+    pub const fn from_bits(bits: i64) -> Option<Self> {
+        if bits & !Self::ALL.0 == 0 { Some(Self(bits)) } else { None }
+    }
+
+    /// As [`from_bits`](Self::from_bits), of what the directory stored; a bit that means nothing allows nothing.
+    pub(super) const fn from_stored(bits: i64) -> Self {
+        Self(bits & Self::ALL.0)
     }
 
     /// As the number that the directory stores.
@@ -144,6 +161,19 @@ mod tests {
             let refused = (OPERATOR.check_name)(bad).expect_err(bad);
             assert!(refused.contains(rule), "{bad:?}: {refused}");
         }
+    }
+
+    #[test]
+    fn rights_are_sums_of_their_numbers() {
+        assert_eq!(Rights::from_bits(0), Some(Rights::NONE));
+        assert_eq!(Rights::from_bits(31), Some(Rights::ALL));
+        for wrong in [-1, 32, 33, i64::MAX, i64::MIN] {
+            assert_eq!(Rights::from_bits(wrong), None, "{wrong}");
+        }
+        let some = Rights::READ.and(Rights::DELETE);
+        assert_eq!(some.bits(), 10);
+        assert!(some.include(Rights::DELETE) && some.include(Rights::NONE) && Rights::ALL.include(some));
+        assert!(!some.include(Rights::ALL) && !some.include(Rights::UPDATE) && !Rights::NONE.include(some));
     }
 
     #[test]

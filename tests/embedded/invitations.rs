@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use org_operator::domain::entity::UserType;
-use org_operator::embedded::OPERATOR;
+use org_operator::embedded::{DirectoryError, Invitation, OPERATOR, Opened};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::timeout;
 
-use crate::fixture::{Fixture, INVITING, at, new_admin, new_organization, new_user};
+use crate::fixture::{Fixture, INVITING, at, new_admin, new_organization, new_user, of};
 
 async fn with_an_admin(fixture: &Fixture) {
     let mut new = new_organization("k", "Example");
@@ -28,16 +28,19 @@ async fn the_link_enables_the_account_once_and_another_code_never() {
     assert_eq!(path.expose_secret(), format!("/invitations/{}/{}", invitation.id, invitation.code.expose_secret()));
     assert!(!format!("{invitation:?}").contains(invitation.code.expose_secret()), "the code is not printed");
 
-    let open =
-        async |id: &str, code: &str| fixture.directory.open_invitation(id, &SecretString::from(code)).await.unwrap();
+    let open = async |id: &str, code: &str| {
+        fixture.directory.open_invitation(id, &SecretString::from(code), "another".into()).await.unwrap()
+    };
     let code = invitation.code.expose_secret();
     for (id, code) in [(&*invitation.id, ""), (&*invitation.id, "x"), (&*invitation.id, &code[1..]), ("other", code)] {
-        assert!(!open(id, code).await, "{id}/{code}");
+        assert_eq!(open(id, code).await, None, "{id}/{code}");
     }
     assert!(!fixture.logs_in("Example", "admin", "correct horse").await);
-    assert!(open(&invitation.id, code).await);
+    let opened = Opened { organization: "Example".to_owned(), username: "admin".to_owned(), password_set: false };
+    assert_eq!(open(&invitation.id, code).await, Some(opened));
+    assert!(!fixture.logs_in("Example", "admin", "another").await, "the account had a password");
     assert!(fixture.logs_in("Example", "admin", "correct horse").await);
-    assert!(!open(&invitation.id, code).await, "the second time there is none");
+    assert_eq!(open(&invitation.id, code).await, None, "the second time there is none");
     assert!(fixture.directory.invitations().await.unwrap().is_empty());
 }
 
@@ -85,4 +88,27 @@ async fn a_sender_is_woken_even_if_it_was_not_waiting() {
     with_an_admin(&fixture).await;
     timeout(Duration::from_secs(5), fixture.directory.invited()).await.unwrap();
     assert!(timeout(quick, fixture.directory.invited()).await.is_err(), "woken once");
+}
+
+#[tokio::test]
+async fn who_is_invited_again_has_no_password_and_one_link() {
+    let fixture = Fixture::new().await;
+    with_an_admin(&fixture).await;
+    let organization = fixture.directory.organizations_by_name("Example").await.unwrap().remove(0);
+    let admin = fixture.directory.users_by_name(&organization.id, "admin").await.unwrap().remove(0);
+    let first = fixture.directory.invitations().await.unwrap().remove(0);
+    fixture.directory.invite_again(&of(&organization, &admin), at(5)).await.unwrap();
+    let [again] = <[_; 1]>::try_from(fixture.directory.invitations().await.unwrap()).unwrap();
+    assert_eq!((again.created_at, again.sent_at), (at(5), None));
+    let open = async |invitation: &Invitation| {
+        fixture.directory.open_invitation(&invitation.id, &invitation.code, "given".into()).await.unwrap()
+    };
+    assert_eq!(open(&first).await, None, "the older link is dead");
+    assert!(open(&again).await.unwrap().password_set);
+    assert!(fixture.logs_in("Example", "admin", "given").await);
+    assert!(!fixture.logs_in("Example", "admin", "correct horse").await);
+
+    let machine = fixture.user(&organization, "machine").await;
+    let refused = fixture.directory.invite_again(&of(&organization, &machine), at(6)).await;
+    assert!(matches!(refused, Err(DirectoryError::NotFound { .. })), "{refused:?}");
 }

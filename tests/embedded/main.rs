@@ -13,6 +13,7 @@ mod opening;
 mod organizations;
 mod prune;
 mod sequences;
+mod sessions;
 mod tokens;
 mod tyk;
 mod users;
