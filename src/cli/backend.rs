@@ -67,6 +67,12 @@ struct Serve {
     /// What the links of ROCKIT's invitations begin with, such as https://edge.example.org. Default: its listener
     #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     rockit_public_url: Option<String>,
+    /// The organisation that ROCKIT's operator account names as its own; it need not be there
+    #[arg(long, env = "ORG_OPERATOR_ROCKIT_OPERATOR_ORGANIZATION", default_value = "operator", value_name = "NAME")]
+    rockit_operator_organization: String,
+    /// The user name of ROCKIT's operator account
+    #[arg(long, env = "ORG_OPERATOR_ROCKIT_OPERATOR_USERNAME", default_value = "operator", value_name = "NAME")]
+    rockit_operator_username: String,
     #[command(flatten)]
     credentials: credentials::Files,
     /// PEM certificates, the server's own first; all listeners then speak TLS

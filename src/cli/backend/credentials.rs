@@ -15,13 +15,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use zeroize::Zeroizing;
 
 use crate::keys::{self, KeyError};
-use crate::server::backend::Dialect;
 
 /// The bytes of ROCKIT's HMAC key: as long as what HMAC-SHA256 makes of it, as RFC 2104 advises.
 const HMAC_KEY: usize = 32;
 
 /// Files that credentials are read from.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(super) struct Files {
     /// File with Tyk's admin secret. Default: ORG_OPERATOR_TYK_ADMIN_SECRET, else one is made
     #[arg(long, value_name = "FILE")]
@@ -33,6 +32,23 @@ pub(super) struct Files {
     /// ORG_OPERATOR_ROCKIT_ADMIN_SECRET, else one is made
     #[arg(long, value_name = "FILE")]
     rockit_admin_secret_file: Option<PathBuf>,
+    /// File with the key of ROCKIT's operator account, which may delete every organisation: a ready x-rockit-beauth-token,
+    /// and the account's x-rockit-api-key. Default: ORG_OPERATOR_ROCKIT_OPERATOR_KEY, else one is made
+    #[arg(long, value_name = "FILE")]
+    rockit_operator_key_file: Option<PathBuf>,
+}
+
+/// What a credential is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Tyk's admin API.
+    TykAdmin,
+    /// Creating users on Rockfish's public API.
+    RockfishInvite,
+    /// The base64 of the key that signs ROCKIT's admin tokens.
+    RockitAdmin,
+    /// ROCKIT's backend API, to delete organisations.
+    RockitOperator,
 }
 
 /// Why there is no credential.
@@ -62,49 +78,58 @@ pub(super) struct Credential {
 }
 
 impl Files {
-    /// The credential of that dialect: of the file that was named, else of the environment, else of the dialect's own
-    /// directory, where it is made if it is not there.
-    pub(super) fn credential(&self, dialect: Dialect, directory: &Path) -> Result<Credential, CredentialError> {
-        let kind = Kind::of(dialect);
-        let named = match dialect {
-            Dialect::Tyk => &self.tyk_admin_secret_file,
-            Dialect::Rockfish => &self.rockfish_invite_code_file,
-            Dialect::Rockit => &self.rockit_admin_secret_file,
+    /// The credential for that: of the file that was named, else of the environment, else of the dialect's own directory,
+    /// where it is made if it is not there.
+    pub(super) fn credential(&self, purpose: Purpose, directory: &Path) -> Result<Credential, CredentialError> {
+        let named = match purpose {
+            Purpose::TykAdmin => &self.tyk_admin_secret_file,
+            Purpose::RockfishInvite => &self.rockfish_invite_code_file,
+            Purpose::RockitAdmin => &self.rockit_admin_secret_file,
+            Purpose::RockitOperator => &self.rockit_operator_key_file,
         };
         if let Some(path) = named {
-            return kind.read(path);
+            return purpose.read(path);
         }
-        if let Some(value) = env::var_os(kind.variable) {
+        if let Some(value) = env::var_os(purpose.variable()) {
             let value = Zeroizing::new(value.into_string().unwrap_or_default());
-            return kind.checked(&value, kind.variable.to_owned());
+            return purpose.checked(&value, purpose.variable().to_owned());
         }
-        let path = directory.join(kind.file);
-        if path.exists() { kind.read(&path) } else { kind.make(&path) }
+        let path = directory.join(purpose.file());
+        if path.exists() { purpose.read(&path) } else { purpose.make(&path) }
     }
 }
 
-/// What the credential of a dialect is.
-struct Kind {
-    what: &'static str,
-    variable: &'static str,
+impl Purpose {
+    /// What it is called.
+    pub(super) const fn what(self) -> &'static str {
+        match self {
+            Self::TykAdmin | Self::RockitAdmin => "admin secret",
+            Self::RockfishInvite => "invite code",
+            Self::RockitOperator => "operator key",
+        }
+    }
+
+    const fn variable(self) -> &'static str {
+        match self {
+            Self::TykAdmin => "ORG_OPERATOR_TYK_ADMIN_SECRET",
+            Self::RockfishInvite => "ORG_OPERATOR_ROCKFISH_INVITE_CODE",
+            Self::RockitAdmin => "ORG_OPERATOR_ROCKIT_ADMIN_SECRET",
+            Self::RockitOperator => "ORG_OPERATOR_ROCKIT_OPERATOR_KEY",
+        }
+    }
+
     /// Below the dialect's directory.
-    file: &'static str,
-    dialect: Dialect,
-}
-
-impl Kind {
-    const fn of(dialect: Dialect) -> Self {
-        let (what, variable, file) = match dialect {
-            Dialect::Tyk => ("admin secret", "ORG_OPERATOR_TYK_ADMIN_SECRET", "admin-secret"),
-            Dialect::Rockfish => ("invite code", "ORG_OPERATOR_ROCKFISH_INVITE_CODE", "invite-code"),
-            Dialect::Rockit => ("admin secret", "ORG_OPERATOR_ROCKIT_ADMIN_SECRET", "admin-secret"),
-        };
-        Self { what, variable, file, dialect }
+    const fn file(self) -> &'static str {
+        match self {
+            Self::TykAdmin | Self::RockitAdmin => "admin-secret",
+            Self::RockfishInvite => "invite-code",
+            Self::RockitOperator => "operator-key",
+        }
     }
 
-    fn read(&self, path: &Path) -> Result<Credential, CredentialError> {
+    fn read(self, path: &Path) -> Result<Credential, CredentialError> {
         let text = fs::read_to_string(path).map(Zeroizing::new).map_err(|source| CredentialError::Unreadable {
-            what: self.what,
+            what: self.what(),
             path: path.to_owned(),
             source,
         })?;
@@ -112,37 +137,41 @@ impl Kind {
     }
 
     /// Editors end a file with a line break, and nobody means it.
-    fn checked(&self, text: &str, place: String) -> Result<Credential, CredentialError> {
+    fn checked(self, text: &str, place: String) -> Result<Credential, CredentialError> {
         let text = text.trim();
-        let rule = match self.dialect {
+        let rule = match self {
             _ if text.is_empty() => Some("write it there, or leave it away to have one made"),
             // An HTTP header carries it, and a URL.
-            Dialect::Tyk | Dialect::Rockfish if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            Self::TykAdmin | Self::RockfishInvite | Self::RockitOperator
+                if !text.bytes().all(|byte| byte.is_ascii_graphic()) =>
+            {
                 Some("use letters, digits and signs without spaces")
             }
-            Dialect::Rockit if STANDARD.decode(text).map(Zeroizing::new).is_err() => {
+            Self::RockitAdmin if STANDARD.decode(text).map(Zeroizing::new).is_err() => {
                 Some("it has to be base64, as `openssl rand -base64 32` writes it")
             }
             _ => None,
         };
         match rule {
             None => Ok(Credential { secret: SecretString::from(text), place, is_new: false }),
-            Some(rule) => Err(CredentialError::Unusable { what: self.what, place, rule }),
+            Some(rule) => Err(CredentialError::Unusable { what: self.what(), place, rule }),
         }
     }
 
     /// Makes one, and has it on disk before anybody is told. The dialect's directory is locked, so nobody else does.
-    fn make(&self, path: &Path) -> Result<Credential, CredentialError> {
-        let secret = match self.dialect {
-            Dialect::Tyk | Dialect::Rockfish => keys::passphrase().map_err(CredentialError::NoRandomness)?,
-            Dialect::Rockit => {
+    fn make(self, path: &Path) -> Result<Credential, CredentialError> {
+        let secret = match self {
+            Self::TykAdmin | Self::RockfishInvite | Self::RockitOperator => {
+                keys::passphrase().map_err(CredentialError::NoRandomness)?
+            }
+            Self::RockitAdmin => {
                 let mut key = Zeroizing::new([0_u8; HMAC_KEY]);
                 getrandom::fill(&mut *key).map_err(KeyError::Randomness).map_err(CredentialError::NoRandomness)?;
                 SecretString::from(STANDARD.encode(*key))
             }
         };
         write_private(path, secret.expose_secret()).map_err(|source| CredentialError::Unwritable {
-            what: self.what,
+            what: self.what(),
             path: path.to_owned(),
             source,
         })?;
@@ -172,30 +201,32 @@ mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt as _;
 
-    const NONE: Files =
-        Files { tyk_admin_secret_file: None, rockfish_invite_code_file: None, rockit_admin_secret_file: None };
+    const ALL: [Purpose; 4] =
+        [Purpose::TykAdmin, Purpose::RockfishInvite, Purpose::RockitAdmin, Purpose::RockitOperator];
 
-    fn with(dialect: Dialect, path: PathBuf) -> Files {
-        match dialect {
-            Dialect::Tyk => Files { tyk_admin_secret_file: Some(path), ..NONE },
-            Dialect::Rockfish => Files { rockfish_invite_code_file: Some(path), ..NONE },
-            Dialect::Rockit => Files { rockit_admin_secret_file: Some(path), ..NONE },
+    fn with(purpose: Purpose, path: PathBuf) -> Files {
+        let (path, none) = (Some(path), Files::default());
+        match purpose {
+            Purpose::TykAdmin => Files { tyk_admin_secret_file: path, ..none },
+            Purpose::RockfishInvite => Files { rockfish_invite_code_file: path, ..none },
+            Purpose::RockitAdmin => Files { rockit_admin_secret_file: path, ..none },
+            Purpose::RockitOperator => Files { rockit_operator_key_file: path, ..none },
         }
     }
 
     #[test]
     fn one_is_made_for_this_user_alone_and_kept() {
-        for dialect in Dialect::ALL {
+        for purpose in ALL {
             let directory = tempfile::tempdir().unwrap();
-            fs::write(directory.path().join("admin-secret.unfinished"), "cut").unwrap();
-            let made = NONE.credential(dialect, directory.path()).unwrap();
+            fs::write(directory.path().join(purpose.file()).with_extension("unfinished"), "cut").unwrap();
+            let made = Files::default().credential(purpose, directory.path()).unwrap();
             assert!(made.is_new && Path::new(&made.place).starts_with(directory.path()), "{}", made.place);
             assert_eq!(fs::metadata(&made.place).unwrap().permissions().mode() & 0o777, 0o600);
             assert!(made.secret.expose_secret().len() >= 32);
-            let again = NONE.credential(dialect, directory.path()).unwrap();
+            let again = Files::default().credential(purpose, directory.path()).unwrap();
             assert_eq!(again.secret.expose_secret(), made.secret.expose_secret());
             assert!(!again.is_new);
-            let other = NONE.credential(dialect, tempfile::tempdir().unwrap().path()).unwrap();
+            let other = Files::default().credential(purpose, tempfile::tempdir().unwrap().path()).unwrap();
             assert_ne!(other.secret.expose_secret(), made.secret.expose_secret());
         }
     }
@@ -205,8 +236,8 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine");
         fs::write(&path, "aefah2Ef\n").unwrap();
-        for dialect in Dialect::ALL {
-            let read = with(dialect, path.clone()).credential(dialect, directory.path()).unwrap();
+        for purpose in ALL {
+            let read = with(purpose, path.clone()).credential(purpose, directory.path()).unwrap();
             assert_eq!((read.secret.expose_secret(), read.is_new), ("aefah2Ef", false));
         }
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
@@ -216,19 +247,20 @@ mod tests {
     fn what_cannot_be_used_is_said_without_saying_what_it_is() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mine");
-        for (dialect, text) in [
-            (Dialect::Tyk, ""),
-            (Dialect::Tyk, " \n"),
-            (Dialect::Tyk, "two words"),
-            (Dialect::Rockfish, "löchrig"),
-            (Dialect::Rockit, "not base64!"),
+        for (purpose, text) in [
+            (Purpose::TykAdmin, ""),
+            (Purpose::TykAdmin, " \n"),
+            (Purpose::TykAdmin, "two words"),
+            (Purpose::RockfishInvite, "löchrig"),
+            (Purpose::RockitAdmin, "not base64!"),
         ] {
             fs::write(&path, text).unwrap();
-            let refused = with(dialect, path.clone()).credential(dialect, directory.path()).err().unwrap().to_string();
+            let refused = with(purpose, path.clone()).credential(purpose, directory.path()).err().unwrap().to_string();
             assert!(refused.contains("mine has no "), "{refused}");
             assert!(text.trim().is_empty() || !refused.contains(text), "{refused}");
         }
-        let gone = with(Dialect::Tyk, directory.path().join("gone")).credential(Dialect::Tyk, directory.path());
+        let gone =
+            with(Purpose::TykAdmin, directory.path().join("gone")).credential(Purpose::TykAdmin, directory.path());
         assert!(gone.err().unwrap().to_string().contains("cannot read admin secret from "));
     }
 }

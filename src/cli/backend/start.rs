@@ -4,16 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use secrecy::SecretString;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::super::Failure;
 use super::super::stop::stop_on_signal;
 use super::Serve;
+use super::credentials::{Credential, Purpose};
 use super::invitations::keep_address;
 use crate::clock::Clock;
 use crate::embedded::Directory;
-use crate::embedded::dialect::{Serving, rockfish, tyk};
+use crate::embedded::dialect::{Serving, rockfish, rockit, tyk};
 use crate::server::Readiness;
 use crate::server::backend::mail::{Courier, deliver};
 use crate::server::backend::{self, Bound, Dialect, Face, Shared, Tls};
@@ -91,43 +93,56 @@ impl Serve {
 
     /// Binds the listeners of a dialect and makes its routes.
     fn add(&self, one: &Opened, clock: &Clock, shared: &Shared, parts: &mut Parts) -> Result<(), Failure> {
-        let credential = self.credentials.credential(one.dialect, &one.path)?;
-        let (dialect, place) = (one.dialect.as_str(), &credential.place);
-        if credential.is_new {
-            tracing::info!(dialect, file = place, "no credential was given: one was made and is in this file");
-        } else {
-            tracing::info!(dialect, credential = place, "the credential is read from there");
-        }
-        let serving = |base: Option<String>| Serving {
+        let serving = |secret: SecretString, base: Option<String>| Serving {
             directory: one.directory.clone(),
             clock: clock.clone(),
-            secret: credential.secret.clone(),
+            secret,
             quirks: self.quirks.iter().map(|name| name.quirk()).collect(),
             late: self.late,
             base,
         };
         match one.dialect {
             Dialect::Tyk => {
+                let secret = self.credential(one, Purpose::TykAdmin)?;
                 let bound = Bound::bind(Face::Tyk, self.tyk_listen)?;
-                parts.listeners.push((bound, tyk::router(serving(None))));
+                parts.listeners.push((bound, tyk::router(serving(secret, None))));
             }
             Dialect::Rockfish => {
+                let code = self.credential(one, Purpose::RockfishInvite)?;
                 let admin = Bound::bind(Face::RockfishAdmin, self.rockfish_admin_listen)?;
                 let public = Bound::bind(Face::Rockfish, self.rockfish_listen)?;
-                parts.listeners.push((admin, rockfish::admin_router(serving(None))));
-                parts.listeners.push((public, rockfish::public_router(serving(None))));
+                parts.listeners.push((admin, rockfish::admin_router(serving(code.clone(), None))));
+                parts.listeners.push((public, rockfish::public_router(serving(code, None))));
             }
             Dialect::Rockit => {
+                let secret = self.credential(one, Purpose::RockitAdmin)?;
+                let operator = rockit::Operator {
+                    organization: self.rockit_operator_organization.clone(),
+                    username: self.rockit_operator_username.clone(),
+                    secret: self.credential(one, Purpose::RockitOperator)?,
+                };
                 let bound = Bound::bind(Face::Rockit, self.rockit_listen)?;
                 let base = self.rockit_public_url.clone().unwrap_or_else(|| bound.url(shared.tls.is_some()));
                 keep_address(&one.path, &base)?;
                 if let Some(courier) = self.mail.courier(base.clone())? {
                     parts.couriers.push((one.directory.clone(), courier));
                 }
-                parts.listeners.push((bound, rockit(serving(Some(base)))));
+                parts.listeners.push((bound, rockit::router(serving(secret, Some(base)), Some(operator))));
             }
         }
         Ok(())
+    }
+
+    /// A credential, and a line that says where it is from.
+    fn credential(&self, one: &Opened, purpose: Purpose) -> Result<SecretString, Failure> {
+        let Credential { secret, place, is_new } = self.credentials.credential(purpose, &one.path)?;
+        let (dialect, what) = (one.dialect.as_str(), purpose.what());
+        if is_new {
+            tracing::info!(dialect, what, file = place, "no credential was given: one was made and is in this file");
+        } else {
+            tracing::info!(dialect, what, credential = place, "the credential is read from there");
+        }
+        Ok(secret)
     }
 }
 
@@ -155,8 +170,4 @@ async fn unready(stop: &CancellationToken, readiness: &Readiness) -> std::io::Re
     stop.cancelled().await;
     readiness.unset();
     std::future::pending().await
-}
-
-fn rockit(_: Serving) -> Router {
-    Router::new()
 }
