@@ -4,6 +4,9 @@
 
 mod credentials;
 mod ends;
+mod invitations;
 mod limits;
 mod listeners;
+mod mail;
 mod process;
+mod rockit;
