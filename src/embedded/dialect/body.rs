@@ -46,8 +46,8 @@ impl Unfit {
     }
 }
 
-/// The members that are left of a body. Any `Content-Type` is taken, because scripts leave it out.
-#[derive(Debug)]
+/// The members that are left of a body. Any `Content-Type` is taken, because scripts leave it out. It is not
+/// `Debug`, because it may hold secrets.
 pub(super) struct Members(Map<String, Value>);
 
 impl<S: Send + Sync> FromRequest<S> for Members {
@@ -82,6 +82,23 @@ impl Members {
         self.text(member).map(SecretString::from)
     }
 
+    /// Takes a whole number that may be left out.
+    pub(super) fn integer(&mut self, member: &'static str) -> Result<Option<i64>, Unfit> {
+        match self.0.remove(member) {
+            None | Some(Value::Null) => Ok(None),
+            Some(value) => value.as_i64().map(Some).ok_or_else(|| Unfit::new(member, "give it as a whole number")),
+        }
+    }
+
+    /// Takes a yes or no that may be left out; left out is no.
+    pub(super) fn flag(&mut self, member: &'static str) -> Result<bool, Unfit> {
+        match self.0.remove(member) {
+            None | Some(Value::Null) => Ok(false),
+            Some(Value::Bool(flag)) => Ok(flag),
+            Some(_) => Err(Unfit::new(member, "give it as true or false")),
+        }
+    }
+
     /// Takes a list of texts that may be left out.
     pub(super) fn texts(&mut self, member: &'static str) -> Result<Option<Vec<String>>, Unfit> {
         let unfit = || Unfit::new(member, "give it as a list of strings");
@@ -96,6 +113,11 @@ impl Members {
             }
             Some(_) => Err(unfit()),
         }
+    }
+
+    /// Whether that member is there still.
+    pub(super) fn has(&self, member: &str) -> bool {
+        self.0.contains_key(member)
     }
 
     /// Whether all members were taken.
@@ -119,7 +141,9 @@ mod tests {
 
     #[test]
     fn members_are_taken_by_their_type_and_a_refusal_names_them() {
-        let mut body = members(json!({"a": "x", "b": null, "c": 17, "d": ["p", "q"], "e": ["p", 1], "f": "p"}));
+        let mut body = members(
+            json!({"a": "x", "b": null, "c": 17, "d": ["p", "q"], "e": ["p", 1], "f": "p", "g": 3, "h": true, "i": 3.5}),
+        );
         assert_eq!(body.text("a"), Ok("x".to_owned()));
         assert_eq!(body.optional("a"), Ok(None), "taken");
         assert_eq!(body.optional("b"), Ok(None));
@@ -130,7 +154,10 @@ mod tests {
         assert_eq!(body.texts("d"), Ok(Some(vec!["p".to_owned(), "q".to_owned()])));
         assert_eq!(body.texts("z"), Ok(None));
         assert_eq!(body.texts("e").unwrap_err().member, "e");
-        assert!(!body.is_empty());
+        assert_eq!((body.integer("g"), body.integer("z")), (Ok(Some(3)), Ok(None)));
+        assert_eq!((body.flag("h"), body.flag("z")), (Ok(true), Ok(false)));
+        assert_eq!(body.integer("i").unwrap_err().member, "i");
+        assert!(body.has("f") && !body.has("g") && !body.is_empty());
         assert_eq!(body.texts("f").unwrap_err().member, "f");
         assert!(body.is_empty(), "also what was refused is taken");
     }

@@ -6,6 +6,7 @@
 
 mod body;
 pub mod rockfish;
+pub mod rockit;
 mod secret;
 pub mod tyk;
 
