@@ -167,7 +167,7 @@ impl Face {
     /// Whose token or access key that is. A token of no organisation serves wherever its user is a member.
     async fn holder(&self, shown: &SecretString, now: Timestamp) -> Result<Option<Holder>, DirectoryError> {
         if let Some((principal, claims)) = self.directory.introspect(shown, now).await? {
-            return Ok(Some(holder(principal, Some(claims))));
+            return Ok(Some(holder(principal, Some(&claims))));
         }
         if let Some(principal) = self.directory.authenticate_access_key(shown).await? {
             return Ok(Some(holder(principal, None)));
@@ -175,12 +175,12 @@ impl Face {
         let Some(caller) = self.directory.caller(shown, now, Timestamp::MAX).await? else { return Ok(None) };
         Ok(self.directory.inner.signer.verify(shown).filter(|claims| claims.org_id.is_none()).map(|claims| Holder {
             organizations: caller.memberships.into_iter().map(|membership| membership.organization_id).collect(),
-            token: active(claims.user_id.clone(), None, Some(claims)),
+            token: active(claims.user_id.clone(), None, Some(&claims)),
         }))
     }
 }
 
-fn holder(principal: Principal, claims: Option<Claims>) -> Holder {
+fn holder(principal: Principal, claims: Option<&Claims>) -> Holder {
     let mut token = active(principal.user_id, Some(principal.username.clone()), claims);
     if principal.user_type == UserType::Machine {
         token.client_id = Some(principal.username);
@@ -189,8 +189,7 @@ fn holder(principal: Principal, claims: Option<Claims>) -> Holder {
     Holder { organizations: vec![principal.organization_id], token }
 }
 
-fn active(sub: String, username: Option<String>, claims: Option<Claims>) -> ActiveToken {
-    let claimed = claims.as_ref();
+fn active(sub: String, username: Option<String>, claimed: Option<&Claims>) -> ActiveToken {
     ActiveToken {
         token_type: "Bearer",
         sub,

@@ -22,20 +22,20 @@ const HMAC_KEY: usize = 32;
 /// Files that credentials are read from.
 #[derive(Debug, Default, Args)]
 pub(super) struct Files {
-    /// File with Tyk's admin secret. Default: ORG_OPERATOR_TYK_ADMIN_SECRET, else one is made
-    #[arg(long, value_name = "FILE")]
-    tyk_admin_secret_file: Option<PathBuf>,
-    /// File with Rockfish's invite code. Default: ORG_OPERATOR_ROCKFISH_INVITE_CODE, else one is made
-    #[arg(long, value_name = "FILE")]
-    rockfish_invite_code_file: Option<PathBuf>,
+    /// File with Tyk's admin secret. Default: `ORG_OPERATOR_TYK_ADMIN_SECRET`, else one is made
+    #[arg(long = "tyk-admin-secret-file", value_name = "FILE")]
+    tyk_admin_secret: Option<PathBuf>,
+    /// File with Rockfish's invite code. Default: `ORG_OPERATOR_ROCKFISH_INVITE_CODE`, else one is made
+    #[arg(long = "rockfish-invite-code-file", value_name = "FILE")]
+    rockfish_invite_code: Option<PathBuf>,
     /// File with ROCKIT's admin secret, the base64 of the key that signs admin tokens. Default:
-    /// ORG_OPERATOR_ROCKIT_ADMIN_SECRET, else one is made
-    #[arg(long, value_name = "FILE")]
-    rockit_admin_secret_file: Option<PathBuf>,
+    /// `ORG_OPERATOR_ROCKIT_ADMIN_SECRET`, else one is made
+    #[arg(long = "rockit-admin-secret-file", value_name = "FILE")]
+    rockit_admin_secret: Option<PathBuf>,
     /// File with the key of ROCKIT's operator account, which may delete every organisation: a ready x-rockit-beauth-token,
-    /// and the account's x-rockit-api-key. Default: ORG_OPERATOR_ROCKIT_OPERATOR_KEY, else one is made
-    #[arg(long, value_name = "FILE")]
-    rockit_operator_key_file: Option<PathBuf>,
+    /// and the account's x-rockit-api-key. Default: `ORG_OPERATOR_ROCKIT_OPERATOR_KEY`, else one is made
+    #[arg(long = "rockit-operator-key-file", value_name = "FILE")]
+    rockit_operator_key: Option<PathBuf>,
 }
 
 /// What a credential is for.
@@ -82,10 +82,10 @@ impl Files {
     /// where it is made if it is not there.
     pub(super) fn credential(&self, purpose: Purpose, directory: &Path) -> Result<Credential, CredentialError> {
         let named = match purpose {
-            Purpose::TykAdmin => &self.tyk_admin_secret_file,
-            Purpose::RockfishInvite => &self.rockfish_invite_code_file,
-            Purpose::RockitAdmin => &self.rockit_admin_secret_file,
-            Purpose::RockitOperator => &self.rockit_operator_key_file,
+            Purpose::TykAdmin => &self.tyk_admin_secret,
+            Purpose::RockfishInvite => &self.rockfish_invite_code,
+            Purpose::RockitAdmin => &self.rockit_admin_secret,
+            Purpose::RockitOperator => &self.rockit_operator_key,
         };
         if let Some(path) = named {
             return purpose.read(path);
@@ -207,10 +207,10 @@ mod tests {
     fn with(purpose: Purpose, path: PathBuf) -> Files {
         let (path, none) = (Some(path), Files::default());
         match purpose {
-            Purpose::TykAdmin => Files { tyk_admin_secret_file: path, ..none },
-            Purpose::RockfishInvite => Files { rockfish_invite_code_file: path, ..none },
-            Purpose::RockitAdmin => Files { rockit_admin_secret_file: path, ..none },
-            Purpose::RockitOperator => Files { rockit_operator_key_file: path, ..none },
+            Purpose::TykAdmin => Files { tyk_admin_secret: path, ..none },
+            Purpose::RockfishInvite => Files { rockfish_invite_code: path, ..none },
+            Purpose::RockitAdmin => Files { rockit_admin_secret: path, ..none },
+            Purpose::RockitOperator => Files { rockit_operator_key: path, ..none },
         }
     }
 

@@ -13,22 +13,28 @@ use crate::server::backend::mail::{Courier, Settings};
 /// Where invitations are sent from.
 #[derive(Debug, Args)]
 pub(super) struct Flags {
-    /// The mail server that takes invitations: smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=required.
+    /// The mail server that takes invitations: `smtp://HOST:PORT`, `smtps://HOST:PORT` or
+    /// `smtp://HOST:PORT?tls=required`.
     /// Without one they are kept, and listed by `org-operator backend invitations`
-    #[arg(long, env = "ORG_OPERATOR_SMTP_URL", value_name = "URL", requires = "smtp_from")]
-    smtp_url: Option<String>,
+    #[arg(long = "smtp-url", env = "ORG_OPERATOR_SMTP_URL", value_name = "URL", requires = "from")]
+    url: Option<String>,
     /// Who writes the invitations, such as 'Edge <edge@example.org>'
-    #[arg(long, env = "ORG_OPERATOR_SMTP_FROM", value_name = "ADDRESS", value_parser = mailbox)]
-    smtp_from: Option<Mailbox>,
+    #[arg(long = "smtp-from", env = "ORG_OPERATOR_SMTP_FROM", value_name = "ADDRESS", value_parser = mailbox)]
+    from: Option<Mailbox>,
     /// The user at the mail server, where it wants one
-    #[arg(long, env = "ORG_OPERATOR_SMTP_USER", value_name = "USER", requires = "smtp_password_file")]
-    smtp_user: Option<String>,
+    #[arg(long = "smtp-user", env = "ORG_OPERATOR_SMTP_USER", value_name = "USER", requires = "password_file")]
+    user: Option<String>,
     /// File with that user's password
-    #[arg(long, env = "ORG_OPERATOR_SMTP_PASSWORD_FILE", value_name = "FILE", requires = "smtp_user")]
-    smtp_password_file: Option<PathBuf>,
+    #[arg(
+        long = "smtp-password-file",
+        env = "ORG_OPERATOR_SMTP_PASSWORD_FILE",
+        value_name = "FILE",
+        requires = "user"
+    )]
+    password_file: Option<PathBuf>,
     /// PEM certificates of authorities that the mail server's is trusted by, beside the system's
-    #[arg(long, env = "ORG_OPERATOR_SMTP_CA_FILE", value_name = "FILE", requires = "smtp_url")]
-    smtp_ca_file: Option<PathBuf>,
+    #[arg(long = "smtp-ca-file", env = "ORG_OPERATOR_SMTP_CA_FILE", value_name = "FILE", requires = "url")]
+    ca_file: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,15 +48,15 @@ struct Unreadable {
 impl Flags {
     /// The courier, where a mail server is given, whose links begin with `base`.
     pub(super) fn courier(&self, base: String) -> Result<Option<Courier>, Failure> {
-        let (Some(url), Some(from)) = (&self.smtp_url, &self.smtp_from) else { return Ok(None) };
-        let login = match (&self.smtp_user, &self.smtp_password_file) {
+        let (Some(url), Some(from)) = (&self.url, &self.from) else { return Ok(None) };
+        let login = match (&self.user, &self.password_file) {
             (Some(user), Some(path)) => {
                 let text = Zeroizing::new(read(path, "smtp-password-file")?);
                 Some((user.clone(), SecretString::from(text.trim_end_matches(['\r', '\n']))))
             }
             _ => None,
         };
-        let authorities = match &self.smtp_ca_file {
+        let authorities = match &self.ca_file {
             Some(path) => Some(read(path, "smtp-ca-file")?.into_bytes()),
             None => None,
         };

@@ -123,13 +123,16 @@ impl Bound {
             .handle(handle)
             .http1_only()
             .first_request_timeout(limits.header)
-            .accept_error_handler(move |peer, error| match peer {
-                // What a client did is the client's business.
-                Some(_) => tracing::debug!(listener = face.as_str(), %error, "a connection was not taken"),
-                None => tracing::warn!(listener = face.as_str(), %error, "no connection can be taken"),
+            .accept_error_handler(move |peer, error| {
+                // What one client did is that client's business.
+                if peer.is_some() {
+                    tracing::debug!(listener = face.as_str(), %error, "a connection was not taken");
+                } else {
+                    tracing::warn!(listener = face.as_str(), %error, "no connection can be taken");
+                }
             });
         server.http_builder().http1().header_read_timeout(limits.header);
-        let served = match tls {
+        let outcome = match tls {
             Some(Tls(config)) => {
                 let acceptor = RustlsAcceptor::new(config).handshake_timeout(limits.header);
                 server.acceptor(acceptor).serve(connect).await
@@ -137,7 +140,7 @@ impl Bound {
             None => server.serve(connect).await,
         };
         drained.abort();
-        served
+        outcome
     }
 }
 
