@@ -52,6 +52,10 @@ pub struct Serving {
     pub base: Option<String>,
 }
 
+/// An extension of requests that came over TLS: what they are answered with begins with `https://`.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 impl Serving {
     /// Whether it differs so.
     pub fn has(&self, quirk: Quirk) -> bool {
