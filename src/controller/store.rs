@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::act::Act;
 use super::describe;
+use super::judge::{is_whole, judge};
 use super::managed::Managed;
-use super::observe::{is_whole, judge};
 use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
@@ -240,23 +240,19 @@ impl<K: Managed> Act<K> {
     /// Writes the key that is in use: the platform's, or for a Token the one in its User's Secret.
     pub(super) async fn publish(&mut self, index: usize) -> Result<(), Stop> {
         self.progress.doing("writing a Secret");
-        let value = match &self.desired.shared {
-            Some(shared) => {
-                let (_, stored) = shared::read(&self.context, &self.namespace(), shared).await?;
-                let value = stored.and_then(|stored| stored.values.get(key::TOKEN).cloned()).ok_or(Stop::Again)?;
-                let id = platform::key_id(&value);
-                // One that is only put back is as old as it was.
-                let before = self.secrets[index].as_ref().map(|stored| &stored.annotations);
-                let before = before.filter(|said| said.get(SECRET_EXTERNAL_ID) == Some(&id));
-                let since = before.and_then(|said| said.get(SECRET_ISSUED_AT)?.parse().ok());
-                self.record = Some(K::published(&id, since.unwrap_or(self.context.now())).ok_or(Stop::Again)?);
-                value
-            }
-            None => {
-                let of = self.record.as_ref().and_then(|record| K::of_user(&self.desired, record.id()));
-                let shown = self.api()?.key(&of.ok_or(Stop::Again)?).await?;
-                shown.ok_or(Stop::Again)?
-            }
+        let value = if let Some(shared) = &self.desired.shared {
+            let (_, stored) = shared::read(&self.context, &self.namespace(), shared).await?;
+            let value = stored.and_then(|stored| stored.values.get(key::TOKEN).cloned()).ok_or(Stop::Again)?;
+            let id = platform::key_id(&value);
+            // One that is only put back is as old as it was.
+            let before = self.secrets[index].as_ref().map(|stored| &stored.annotations);
+            let before = before.filter(|said| said.get(SECRET_EXTERNAL_ID) == Some(&id));
+            let since = before.and_then(|said| said.get(SECRET_ISSUED_AT)?.parse().ok());
+            self.record = Some(K::published(&id, since.unwrap_or(self.context.now())).ok_or(Stop::Again)?);
+            value
+        } else {
+            let of = self.record.as_ref().and_then(|record| K::of_user(&self.desired, record.id()));
+            self.api()?.key(&of.ok_or(Stop::Again)?).await?.ok_or(Stop::Again)?
         };
         let record = self.record.clone().ok_or(Stop::Again)?;
         let image = self.shown_image(index, value, &record)?;
