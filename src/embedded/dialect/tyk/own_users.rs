@@ -1,4 +1,7 @@
 //! `/api/users`: the users of the caller's own organisation.
+//!
+//! Which code a user who is not there gets is decided here, from those that the vendor's table has for the call: 403 where
+//! a password is set, 400 where a key is revoked, else 404.
 
 use axum::Json;
 use axum::extract::State;
