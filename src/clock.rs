@@ -38,6 +38,12 @@ impl Clock {
         Self { read: Arc::new(move || at), speed: 1 }
     }
 
+    /// One that shows what `read` says.
+    #[cfg(test)]
+    pub fn reading(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
+        Self { read: Arc::new(read), speed: 1 }
+    }
+
     /// The time.
     pub fn now(&self) -> Timestamp {
         (self.read)()

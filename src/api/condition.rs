@@ -41,6 +41,9 @@ pub trait ObjectStatus {
     /// Records an answered request.
     fn set_last_handled_reconcile_at(&mut self, request: Option<String>);
 
+    /// What tells one value of its credential from another, where others go by it.
+    fn value_in_use(&self) -> Option<&str>;
+
     /// The condition of that type.
     fn condition(&self, type_: &str) -> Option<&Condition> {
         self.conditions().iter().find(|c| c.type_ == type_)
@@ -48,8 +51,12 @@ pub trait ObjectStatus {
 }
 
 macro_rules! object_status {
-    ($($status:ty),+) => {$(
+    ($($status:ty => |$self:ident| $value:expr),+) => {$(
         impl ObjectStatus for $status {
+            fn value_in_use(&self) -> Option<&str> {
+                let $self = self;
+                $value
+            }
             fn observed_generation(&self) -> Option<i64> {
                 self.observed_generation
             }
@@ -72,4 +79,9 @@ macro_rules! object_status {
     )+};
 }
 
-object_status!(super::PlatformStatus, super::OrganizationStatus, super::UserStatus, super::TokenStatus);
+object_status!(
+    super::PlatformStatus => |_status| None,
+    super::OrganizationStatus => |_status| None,
+    super::UserStatus => |status| status.key_id.as_deref(),
+    super::TokenStatus => |status| status.external_id.as_deref()
+);

@@ -188,6 +188,11 @@ pub struct RockitPlatform {
     /// A machine account that may delete organisations, instead of `backendTokenSecretRef`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub account: Option<RockitPlatformAccount>,
+    /// The member of the answer to a new machine user that holds its API key. The vendor's public pages do not name it;
+    /// where it is another one, Users of the type Machine say so. Default `apiKey`.
+    #[serde(default = "default_api_key_member")]
+    #[schemars(length(min = 1, max = 253))]
+    pub api_key_member: String,
 }
 
 impl Default for RockitPlatform {
@@ -199,8 +204,13 @@ impl Default for RockitPlatform {
             admin_name: default_admin_name(),
             backend_token_secret_ref: None,
             account: None,
+            api_key_member: default_api_key_member(),
         }
     }
+}
+
+fn default_api_key_member() -> String {
+    "apiKey".to_owned()
 }
 
 fn default_admin_name() -> String {

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::condition::ObjectStatus;
 use super::{OrganizationStatus, PlatformStatus, TokenStatus, UserStatus};
 use crate::domain::condition::Extra;
+use crate::domain::policy::Origin;
 use crate::domain::rotation;
 
 /// The status of a resource that stands for an object on a platform.
@@ -14,6 +15,12 @@ pub trait ManagedStatus: ObjectStatus {
     fn external_id(&self) -> Option<&str>;
     /// Records the platform's id, or gives it up.
     fn set_external_id(&mut self, id: Option<String>);
+    /// Records how the object came about.
+    fn set_origin(&mut self, _: Origin) {}
+    /// The id of the one key in its Secret.
+    fn key_id(&self) -> Option<&str> {
+        None
+    }
     /// The last recorded attempt; 0 before the first.
     fn attempt(&self) -> i64;
     /// Whether nobody knows what came of it.
@@ -75,12 +82,21 @@ macro_rules! managed_status {
 }
 
 managed_status!(OrganizationStatus {
+    fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
+    }
     fn set_drift(&mut self, drift: Vec<String>) {
         self.drift = drift;
     }
 });
 
 managed_status!(UserStatus {
+    fn set_origin(&mut self, origin: Origin) {
+        self.origin = Some(origin);
+    }
+    fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
     fn last_handled_rotate_at(&self) -> Option<&str> {
         self.last_handled_rotate_at.as_deref()
     }

@@ -198,6 +198,18 @@ pub enum TykPermission {
     Admin,
 }
 
+impl TykPermission {
+    /// Tyk's word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Deny => "deny",
+            Self::Admin => "admin",
+        }
+    }
+}
+
 /// What the operator did for a User.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -239,6 +251,9 @@ pub struct UserStatus {
     /// SHA-256 over the operator's keys in that Secret; tells whether somebody edited it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret_digest: Option<String>,
+    /// Id of the key in that Secret, where a user has one key and keys have no ids of their own on the platform.
+    #[serde(rename = "keyID", skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
     /// Paths of the fields in which the platform differs, with `driftPolicy: Report`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub drift: Vec<String>,

@@ -14,12 +14,13 @@ use super::stop::stop_on_signal;
 use super::values::duration;
 use crate::api::{GROUP, VERSION};
 use crate::clock::Clock;
-use crate::controller::connection::Platforms;
+use crate::controller::connection::{self, Platforms};
 use crate::controller::context::Parts;
 use crate::controller::{Settings, watch};
 use crate::embedded::Directory;
 use crate::keys::KeyPool;
 use crate::kubernetes::owner;
+use crate::kubernetes::secret::SecretStore;
 use crate::server::{self, Readiness};
 use crate::telemetry::{self, LogFormat, Metrics};
 
@@ -118,6 +119,12 @@ impl Run {
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let metrics = Arc::new(Metrics::new());
         let clock = Clock::system();
+        let connections = connection::Parts {
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            secrets: SecretStore::new(client.clone()),
+            owner_id: owner_id.clone(),
+        };
         let parts = Parts {
             client,
             settings: Settings {
@@ -127,7 +134,7 @@ impl Run {
                 deadline: self.reconcile_timeout,
                 concurrency: self.concurrency,
             },
-            connect: Arc::new(Platforms::new(directory.clone(), clock.clone(), metrics.clone())),
+            connect: Arc::new(Platforms::new(directory.clone(), connections)),
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
             clock: clock.clone(),

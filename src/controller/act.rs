@@ -4,6 +4,7 @@
 //! it there is no point at which it could be cut off but by the end of the process.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kube::{Api, ResourceExt};
 
@@ -17,12 +18,18 @@ use super::note::Note;
 use super::report;
 use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
+use crate::domain::capability::deletion_of;
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::{Created, Entity};
-use crate::domain::fault::FaultKind;
+use crate::domain::entity::{Created, Entity, Kind, Record as _};
+use crate::domain::fault::{FaultKind, Requeue};
+use crate::domain::naming::Ownership;
 use crate::domain::plan::Step;
+use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
 use crate::platform::AdminApi;
+
+/// Soon enough to be called at once.
+const AT_ONCE: Duration = Duration::from_millis(100);
 
 /// A plan being carried out.
 pub struct Act<K: Managed> {
@@ -110,13 +117,15 @@ impl<K: Managed> Act<K> {
                 Ok(())
             }
             Step::Refresh(slot) => self.refresh(slot).await,
+            Step::Publish(slot) => self.publish(slot).await,
+            Step::Renew { id, slot } => self.renew(&id, slot).await,
             Step::Stage(slot) => self.stage(slot).await,
             Step::Push { id, slot } => self.push(&id, slot).await,
             Step::Promote(slot) => self.promote(slot).await,
             Step::Revoke(id) => {
                 self.progress.doing("revoking on the platform");
                 let api = self.api()?;
-                K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?;
+                self.end(api.as_ref(), &id).await?;
                 self.note("Revoked", format!("revoked the {} {id} on the platform", K::KIND));
                 Ok(())
             }
@@ -125,7 +134,8 @@ impl<K: Managed> Act<K> {
                 self.progress.doing("deleting on the platform");
                 self.still_meant().await?;
                 let api = self.api()?;
-                K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?;
+                self.end(api.as_ref(), &id).await?;
+                self.republish(api.as_ref()).await;
                 self.note("Deleted", format!("deleted the {} {} on the platform ({id})", K::KIND, self.desired.name));
                 Ok(())
             }
@@ -191,15 +201,62 @@ impl<K: Managed> Act<K> {
         if attempt.is_some() && !created.as_ref().is_err_and(|error| unknown(error.kind)) {
             self.draft.set_attempt(self.draft.attempt(), false);
         }
-        let Created { record, one_time } = created?;
+        if created.as_ref().is_err_and(|error| error.kind == FaultKind::AlreadyExists) {
+            self.look_at_what_is_there(api.as_ref())?;
+        }
+        let Created { record, one_time, unfinished } = created?;
         self.context.made.set(&self.desired.uid, self.context.now());
         self.created = true;
         self.minted = Minted { attempt, previous };
+        // A token is recorded once its Secret has it; what is no token is there from now on, whatever follows.
+        if K::KIND != Kind::Token {
+            self.draft.set_external_id(Some(record.id().to_owned()));
+            self.draft.set_origin(Origin::Created);
+        }
         if let Some(value) = one_time {
             self.keep(api.as_ref(), value, &record).await?;
         }
-        self.record = Some(record);
+        if api.invites() && K::is_invited(&self.desired) {
+            self.note("InvitationSent", "the platform sends an invitation by e-mail".to_owned());
+        }
+        let rest = unfinished.then(|| K::change(&self.desired, &record, Ownership::Unmarked).0).flatten();
+        self.record = Some(match rest {
+            Some(change) => {
+                let scope = &self.desired.place.scope;
+                K::backend(api.as_ref()).update(scope, record.id(), &change).await?
+            }
+            None => record,
+        });
         Ok(())
+    }
+
+    /// Where names cannot be looked up, a refused creation is how it is known that one is there: the next plan decides
+    /// whether it may be taken over.
+    fn look_at_what_is_there(&self, api: &dyn AdminApi) -> Result<(), Stop> {
+        let desired = &self.desired;
+        if desired.policy.adoption == AdoptionPolicy::Never || api.id_of_name(K::KIND, &desired.name).is_none() {
+            return Ok(());
+        }
+        self.context.taken.set(&desired.uid, self.context.now());
+        Err(Stop::Held {
+            state: State::new(Reason::Progressing, format!("{} is there already: it is taken over", desired.name)),
+            requeue: Requeue::After(AT_ONCE),
+            outage: false,
+        })
+    }
+
+    /// Where only trying tells whether the platform can, it is known now, and the next plan begins from that.
+    async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
+        let ended = K::backend(api).delete(&self.desired.place.scope, id).await;
+        let tried = ended.as_ref().is_err_and(|error| error.kind == FaultKind::Unsupported);
+        if tried && self.desired.place.cannot(deletion_of(K::KIND)) {
+            return Err(Stop::Held {
+                state: State::new(Reason::Progressing, "this server has no call that ends it, as trying has shown"),
+                requeue: Requeue::After(AT_ONCE),
+                outage: false,
+            });
+        }
+        Ok(ended?)
     }
 
     async fn release(&mut self, id: &str) -> Result<(), Stop> {

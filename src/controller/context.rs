@@ -70,6 +70,8 @@ pub struct Context {
     pub due: Since,
     /// When something was last made.
     pub made: Since,
+    /// Since when it has been known that one of that name is there, where only a refused creation tells.
+    pub taken: Since,
     /// What was made again because it had vanished.
     pub recreations: Recreations,
     /// Events.
@@ -155,6 +157,7 @@ impl Context {
             outages: Since::default(),
             due: Since::default(),
             made: Since::default(),
+            taken: Since::default(),
             recreations: Recreations::default(),
             platform_writes: tokio::sync::Mutex::default(),
             client,
@@ -177,7 +180,7 @@ impl Context {
     /// What this process knows about an object that is gone is of no use any more.
     pub fn forget(&self, uid: &str) {
         self.backoff.reset(uid);
-        for since in [&self.missing, &self.outages, &self.due, &self.made] {
+        for since in [&self.missing, &self.outages, &self.due, &self.made, &self.taken] {
             since.clear(uid);
         }
     }

@@ -16,6 +16,7 @@ use crate::domain::entity::OfUser;
 use crate::domain::facts::{Content, Credential, SlotState};
 use crate::domain::fault::FaultKind;
 use crate::kubernetes::secret::StoredSecret;
+use crate::platform;
 
 /// The ids on the platform that a Token's status and Secret name.
 pub fn named_ids(recorded: Option<&str>, stored: Option<&StoredSecret>) -> Vec<String> {
@@ -58,6 +59,10 @@ pub async fn credential<K: Managed>(
             .is_some_and(|slot| slot.recorded.digest.as_ref() == Some(&slot.digest(&stored.values)));
     let deleting = object.meta().deletion_timestamp.is_some();
     let sound = match content {
+        // A key's id is made from the key.
+        Content::Whole if desired.shared.is_some() => {
+            stored.values.get(key::TOKEN).is_some_and(|value| platform::key_id(value) == id)
+        }
         Content::Whole if mislabelled => false,
         Content::Whole if proved || (ours && deleting) => true,
         Content::Whole if deleting => false,
@@ -77,7 +82,8 @@ pub async fn credential<K: Managed>(
 /// Whether the value logs in as the token with that id. Where the platform has no call for that, our own Secrets are
 /// believed and others are not.
 async fn logs_in<K: Managed>(desired: &Desired<K>, stored: &StoredSecret, id: &str, ours: bool) -> Result<bool, Stop> {
-    let (Some(api), Some(of), Some(value)) = (&desired.place.api, K::of_user(desired), stored.values.get(key::TOKEN))
+    let (Some(api), Some(of), Some(value)) =
+        (&desired.place.api, K::of_user(desired, id), stored.values.get(key::TOKEN))
     else {
         return Ok(false);
     };

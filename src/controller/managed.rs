@@ -104,8 +104,8 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
         None
     }
 
-    /// The user whose credential it is, for kinds that are one.
-    fn of_user(_: &Desired<Self>) -> Option<OfUser> {
+    /// The user whose credential it is, for kinds that are one or have one: `id` is the object's own.
+    fn of_user(_: &Desired<Self>, _: &str) -> Option<OfUser> {
         None
     }
 
@@ -120,6 +120,16 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
         record: Option<&<Self::Entity as Entity>::Record>,
     ) -> Vec<(&'static str, String)>;
 
+    /// The object that publishing a key of that id makes, for kinds that publish one.
+    fn published(_: &str, _: Timestamp) -> Option<<Self::Entity as Entity>::Record> {
+        None
+    }
+
+    /// Whether a person gets an invitation where the platform sends some.
+    fn is_invited(_: &Desired<Self>) -> bool {
+        false
+    }
+
     /// Another resource of this cluster that stands for the object with that id on the same platform.
     fn rival(&self, _: &Context, _: &Desired<Self>, _: &str) -> Option<Rival> {
         None
@@ -128,6 +138,16 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
     /// Resources that refer to this one and hold its deletion.
     fn dependents(&self, _: &Context) -> usize {
         0
+    }
+
+    /// Looks for what the object's record does not show, and is only of use once it is there.
+    async fn complete(
+        &self,
+        _: &Context,
+        _: &Desired<Self>,
+        _: &mut <Self::Entity as Entity>::Record,
+    ) -> Result<(), Stop> {
+        Ok(())
     }
 
     /// Writes what is known now into status. Called only when the object is there.
@@ -187,10 +207,25 @@ impl<E: Entity> Place<E> {
         self.api.as_ref().is_some_and(|api| api.capabilities().of(capability) == Support::Unsupported)
     }
 
+    /// Whether the platform keeps our mark on objects of that kind.
+    pub fn marks(&self, kind: Kind) -> bool {
+        self.api.as_ref().is_some_and(|api| api.marks(kind))
+    }
+
     /// Variables of templates that say where the object is.
     pub fn variables(&self) -> Vec<(&'static str, String)> {
-        vec![("platformURL", self.platform.url.clone()), ("platformType", self.platform.type_.as_str().to_owned())]
+        let url = self.api.as_ref().map_or_else(|| self.platform.url.clone(), |api| api.consumer_url());
+        vec![("platformURL", url), ("platformType", self.platform.type_.as_str().to_owned())]
     }
+}
+
+/// The Secret of a User, with the one key that its Tokens publish.
+#[derive(Clone, Debug)]
+pub struct SharedSecret {
+    /// Its name; `None`: the User has none.
+    pub name: Option<String>,
+    /// The User's uid.
+    pub owner_uid: String,
 }
 
 /// What a manifest asks for, validated.
@@ -211,6 +246,8 @@ pub struct Desired<K: Managed> {
     pub rotate_request: Option<String>,
     /// Variables of templates that do not depend on the object.
     pub variables: Vec<(&'static str, String)>,
+    /// Where the one key lies that this one publishes, on platforms where a user has one.
+    pub shared: Option<SharedSecret>,
     /// The rest.
     pub content: K::Content,
 }

@@ -3,6 +3,7 @@
 //! resolve references -> validate into a [`managed::Desired`] -> observe the platform and the Secrets -> plan (pure,
 //! [`crate::domain::plan`]) -> act -> report. Deletion is the same way with other steps.
 
+pub mod account;
 pub mod act;
 pub mod backoff;
 pub mod brake;
@@ -15,6 +16,7 @@ pub mod finalizer;
 pub mod grant;
 pub mod import;
 pub mod in_flight;
+pub mod input;
 pub mod managed;
 pub mod namespaces;
 pub mod note;
@@ -27,6 +29,7 @@ pub mod recent;
 pub mod reconcile;
 pub mod report;
 pub mod resolve;
+pub mod shared;
 pub mod slot;
 pub mod stop;
 pub mod store;

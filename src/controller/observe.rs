@@ -9,22 +9,24 @@ use super::context::Context;
 use super::credential::{credential, named_ids};
 use super::describe;
 use super::managed::{Desired, Managed};
-use super::slot::SlotSpec;
+use super::shared;
+use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::ManagedStatus;
 use crate::api::annotation::{
     FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
     SECRET_ROTATED_FOR,
 };
-use crate::domain::capability::Capability;
+use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
-use crate::domain::facts::{Candidate, Content, Facts, Powers, Slot, SlotState, TokenFacts};
+use crate::domain::facts::{Candidate, Content, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
+use crate::domain::fault::FaultKind;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
-use crate::platform;
+use crate::platform::{self, AdminApi, Backend};
 
 /// The facts about an object of that kind.
 pub type FactsOf<K> = Facts<<<K as Managed>::Entity as Entity>::Change>;
@@ -49,14 +51,18 @@ pub async fn observe<K: Managed>(
     let deleting = object.meta().deletion_timestamp.is_some();
     let recorded_id = draft.external_id().map(str::to_owned);
     // A token is found by what its Secret says, everything else without.
-    let (found, records) = if K::KIND == Kind::Token {
+    let (found, records) = if desired.shared.is_some() {
         let found = read(context, object, desired).await?;
         let ids = named_ids(recorded_id.as_deref(), found.first().and_then(Option::as_ref));
-        let records = lookup(object, desired, &ids).await;
+        (found, Ok(ids.iter().map(|id| Record::unseen(id, &desired.name)).collect()))
+    } else if K::KIND == Kind::Token {
+        let found = read(context, object, desired).await?;
+        let ids = named_ids(recorded_id.as_deref(), found.first().and_then(Option::as_ref));
+        let records = lookup(context, object, desired, &ids).await;
         (found, records)
     } else {
         let ids: Vec<String> = recorded_id.iter().cloned().collect();
-        let looked = async { Ok::<_, Stop>(lookup(object, desired, &ids).await) };
+        let looked = async { Ok::<_, Stop>(lookup(context, object, desired, &ids).await) };
         try_join(read(context, object, desired), looked).await?
     };
     let (records, outage) = match (records, deleting, desired.policy.deletion) {
@@ -75,12 +81,21 @@ pub async fn observe<K: Managed>(
     let (states, secrets): (Vec<SlotState>, Vec<Option<StoredSecret>>) = found
         .into_iter()
         .zip(&desired.slots)
-        .map(|(stored, slot)| judge(&**object, desired, draft, slot, stored))
+        .map(|(stored, slot)| {
+            let proved = stored.as_ref().is_some_and(|stored| is_proved(&records, stored));
+            judge(&**object, desired, draft, slot, stored, proved)
+        })
         .unzip();
+    let mut records = records;
     let token = match K::KIND {
         Kind::Token => token_facts(context, object, desired, draft, &states, &secrets).await?,
         _ => TokenFacts::default(),
     };
+    if let Some(id) = token.shared.as_ref().and_then(|shared| shared.id.as_ref())
+        && !records.iter().any(|record| record.id() == id)
+    {
+        records.push(Record::unseen(id, &desired.name));
+    }
     let facts =
         facts(context, object, desired, draft, Seen { records: &records, states, secrets: &secrets, outage, token });
     Ok(Observed { records, secrets, facts })
@@ -119,7 +134,8 @@ fn facts<K: Managed>(
             let (change, differing) = K::change(desired, record, ownership);
             let rival = object.rival(context, desired, record.id());
             let stale = stale_slots(&**object, desired, record, secrets);
-            Candidate { id: record.id().to_owned(), ownership, change, drift: differing, rival, stale }
+            let shown_again = shown_again(desired, record, secrets);
+            Candidate { id: record.id().to_owned(), ownership, change, drift: differing, rival, stale, shown_again }
         })
         .collect();
     let slots = desired
@@ -130,6 +146,7 @@ fn facts<K: Managed>(
         .map(|((slot, state), secret)| Slot {
             secret: slot.name.clone(),
             source: slot.content.source(),
+            shown: slot.content.shown().is_some(),
             state,
             made_for: secret.as_ref().and_then(|secret| secret.annotations.get(SECRET_EXTERNAL_ID).cloned()),
             collected: secret.as_ref().is_some_and(|secret| secret.controller_uid.is_some()),
@@ -179,16 +196,11 @@ fn unreachable() -> State {
 
 fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
     let place = &desired.place;
-    let (marks, deletes) = match K::KIND {
-        Kind::User => (Capability::OwnerMark, Capability::UserDelete),
-        // A token's mark is found by listing.
-        Kind::Token => (Capability::TokenList, Capability::TokenRevoke),
-        Kind::Platform | Kind::Organization => (Capability::OwnerMark, Capability::OrganizationDelete),
-    };
+    // A token's mark is found by listing.
+    let listed = K::KIND != Kind::Token || place.can(Capability::TokenList);
     Powers {
-        marks: place.can(marks) && place.can(Capability::OwnerMark),
-        deletes: !place.cannot(deletes),
-        several_tokens: !place.cannot(Capability::TokensPerUser),
+        marks: listed && place.marks(K::KIND),
+        deletes: !place.cannot(deletion_of(K::KIND)),
         visible_after: place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default(),
     }
 }
@@ -264,7 +276,14 @@ async fn token_facts<K: Managed>(
         let at = credential.issued_at.and_then(|issued| rotation.rotate_at(share, issued, credential.expires_at));
         at.is_some_and(|at| at <= now)
     });
+    let shared = match &desired.shared {
+        // The way out goes by the id alone.
+        Some(_) if object.meta().deletion_timestamp.is_some() => Some(SharedKey::default()),
+        Some(shared) => Some(shared::read(context, &object.namespace().unwrap_or_default(), shared).await?.0),
+        None => None,
+    };
     Ok(TokenFacts {
+        shared,
         rotation,
         share,
         credential: found,
@@ -272,9 +291,41 @@ async fn token_facts<K: Managed>(
     })
 }
 
+/// Whether the platform shows that the key in a Secret is the one in use.
+fn is_proved<R: Record>(records: &[R], stored: &StoredSecret) -> bool {
+    let held = stored.values.get(key::TOKEN).map(platform::key_id);
+    held.is_some() && records.iter().any(|record| record.key_id() == held.as_deref())
+}
+
+/// The slots that lack only a key that the platform shows, or that hold an older one.
+fn shown_again<K: Managed>(
+    desired: &Desired<K>,
+    record: &<K::Entity as Entity>::Record,
+    secrets: &[Option<StoredSecret>],
+) -> Vec<usize> {
+    let Some(shown) = record.key_id() else {
+        return Vec::new();
+    };
+    let lacks = |slot: &SlotSpec, secret: Option<&StoredSecret>| match (&slot.content, secret) {
+        (SlotContent::Token, None) => true,
+        (SlotContent::Token, Some(secret)) => !holds(secret, shown),
+        (SlotContent::Login { .. }, Some(secret)) => secret.has(&[key::PASSWORD]) && !holds(secret, shown),
+        _ => false,
+    };
+    let holding = desired.slots.iter().zip(secrets).map(|(slot, secret)| lacks(slot, secret.as_ref()));
+    holding.enumerate().filter_map(|(index, lacks)| lacks.then_some(index)).collect()
+}
+
+fn holds(secret: &StoredSecret, id: &str) -> bool {
+    secret.values.get(key::TOKEN).is_some_and(|held| platform::key_id(held) == id)
+}
+
 /// Asks the platform by the known ids; for what is not found by the recorded one also by our mark, and by name or the id
 /// that the manifest gives.
+///
+/// What the platform cannot show counts as there where its id is known, and as unknown where it is not.
 async fn lookup<K: Managed>(
+    context: &Context,
     object: &Arc<K>,
     desired: &Desired<K>,
     ids: &[String],
@@ -286,32 +337,69 @@ async fn lookup<K: Managed>(
     let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
     let mark = Lookup::Owner(desired.mark.as_str().to_owned());
     if K::KIND == Kind::Token {
-        add(&mut records, backend.find(scope, &mark).await?);
+        add(&mut records, ask(backend, scope, &mark).await?.unwrap_or_default());
         // Those that carry no mark of ours: of a cluster that released them, or on a platform without marks.
         for id in ids {
             if !records.iter().any(|record| record.id() == id) {
-                add(&mut records, backend.find(scope, &Lookup::Id(id.clone())).await?);
+                add(&mut records, by_id(desired, backend, id).await?);
             }
         }
         return Ok(records);
     }
     for id in ids {
-        let found = backend.find(scope, &Lookup::Id(id.clone())).await?;
+        let found = by_id(desired, backend, id).await?;
         if !found.is_empty() {
             return Ok(found);
         }
     }
-    let named = match &desired.policy.external_id {
-        Some(id) => Lookup::Id(id.clone()),
-        None => Lookup::Name(desired.name.clone()),
-    };
     // What is being deleted is found by its id and its mark alone.
     let deleting = object.meta().deletion_timestamp.is_some();
-    let lookups: Vec<Lookup> = if deleting { vec![mark] } else { vec![mark, named] };
-    for answer in try_join_all(lookups.iter().map(|lookup| backend.find(scope, lookup))).await? {
-        add(&mut records, answer);
-    }
+    let named = async {
+        match &desired.policy.external_id {
+            _ if deleting => Ok(Vec::new()),
+            Some(id) => by_id(desired, backend, id).await,
+            None => by_name(context, desired, api.as_ref(), backend).await,
+        }
+    };
+    let (marked, named) = try_join(ask(backend, scope, &mark), named).await?;
+    add(&mut records, marked.unwrap_or_default());
+    add(&mut records, named);
     Ok(records)
+}
+
+/// The answer; `None` where the platform has no such call.
+async fn ask<E: Entity>(
+    backend: &dyn Backend<E>,
+    scope: &E::Scope,
+    lookup: &Lookup,
+) -> Result<Option<Vec<E::Record>>, platform::Error> {
+    match backend.find(scope, lookup).await {
+        Err(error) if error.kind == FaultKind::Unsupported => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+async fn by_id<K: Managed>(
+    desired: &Desired<K>,
+    backend: &dyn Backend<K::Entity>,
+    id: &str,
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    let found = ask(backend, &desired.place.scope, &Lookup::Id(id.to_owned())).await?;
+    Ok(found.unwrap_or_else(|| vec![Record::unseen(id, &desired.name)]))
+}
+
+/// Where names cannot be looked up, a creation that was refused has told that one is there.
+async fn by_name<K: Managed>(
+    context: &Context,
+    desired: &Desired<K>,
+    api: &dyn AdminApi,
+    backend: &dyn Backend<K::Entity>,
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    let found = ask(backend, &desired.place.scope, &Lookup::Name(desired.name.clone())).await?;
+    Ok(found.unwrap_or_else(|| {
+        let taken = context.taken.since(&desired.uid).and_then(|_| api.id_of_name(K::KIND, &desired.name));
+        taken.iter().map(|id| Record::unseen(id, &desired.name)).collect()
+    }))
 }
 
 fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {
@@ -346,6 +434,7 @@ pub fn judge<K: Managed>(
     status: &K::Status,
     slot: &SlotSpec,
     stored: Option<StoredSecret>,
+    proved: bool,
 ) -> (SlotState, Option<StoredSecret>) {
     let Some(secret) = stored else {
         return (SlotState::Absent, None);
@@ -353,13 +442,13 @@ pub fn judge<K: Managed>(
     // Asked of the resource and not answered yet: the Secret alone, which others may edit, asks for nothing.
     let pending = desired.rotate_request.as_deref().filter(|request| status.last_handled_rotate_at() != Some(*request));
     if is_ours(&secret, &desired.uid) {
-        let content = slot.content(&secret, vouches::<K>(status, &secret, pending), pending.is_some());
+        let content = slot.content(&secret, vouches::<K>(status, &secret, pending, proved), pending.is_some());
         return (SlotState::Ours(content), Some(secret));
     }
     if names_us(&secret, object) {
         let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
         let known = external_id.is_some() && external_id.as_deref() == status.external_id();
-        let content = slot.content(&secret, known && vouches::<K>(status, &secret, pending), false);
+        let content = slot.content(&secret, known && vouches::<K>(status, &secret, pending, proved), false);
         return (SlotState::Claimed { external_id, content }, Some(secret));
     }
     (SlotState::Foreign, None)
@@ -367,7 +456,11 @@ pub fn judge<K: Managed>(
 
 /// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first, with
 /// the id of its token or the request that its password answers.
-fn vouches<K: Managed>(status: &K::Status, secret: &StoredSecret, pending: Option<&str>) -> bool {
+fn vouches<K: Managed>(status: &K::Status, secret: &StoredSecret, pending: Option<&str>, proved: bool) -> bool {
+    // A Token renewed the key of its User: the platform says that it is the one in use.
+    if proved && status.key_id().is_some_and(|id| !holds(secret, id)) {
+        return false;
+    }
     let annotation = |name| secret.annotations.get(name).map(String::as_str);
     let newer = pending.is_some() && annotation(SECRET_ROTATED_FOR) == pending;
     // Each token is another object; a key pair or a password stays the same whatever id the Secret names.

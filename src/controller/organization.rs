@@ -7,32 +7,36 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::account;
 use super::context::{self, Context};
 use super::import;
+use super::input;
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
 use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::TAKE_OVER_FROM;
-use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus};
+use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, TykOrganization};
 use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{
-    self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord,
+    self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord, TykSettings,
 };
 use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::key::KeySize;
 use crate::domain::naming::{self, OwnerMark, Ownership};
 use crate::keys;
 use crate::kubernetes::secret::{StoredSecret, Values};
-use crate::platform::{AdminApi, Backend};
+use crate::platform::{AdminApi, Backend, Shown};
 
 /// What an Organization asks for.
 #[derive(Debug)]
 pub struct Content {
     display_name: Option<String>,
     admin: Option<OrganizationAdmin>,
+    link: Option<SecretString>,
+    tyk: TykSettings,
     imported: Option<Imported>,
     marks: bool,
 }
@@ -106,6 +110,11 @@ impl Managed for Organization {
             }
         };
         let Resolved { api, record, held, grant, refused, hourly } = resolved;
+        let api = match api {
+            // On the way out the account may have gone before; deleting the organisation does not need it.
+            Some(api) if !deleting => Some(account::acting(context, self, api).await?),
+            other => other,
+        };
         draft.platform = Some(record.clone());
         Ok(Some(Place {
             api,
@@ -122,9 +131,9 @@ impl Managed for Organization {
     async fn desired(&self, context: &Context, place: Place<entity::Organization>) -> Result<Desired<Self>, Stop> {
         let status = self.status.clone().unwrap_or_default();
         let namespace = self.namespace().unwrap_or_default();
-        let name = status.external_name.clone().unwrap_or_else(|| self.external_name());
+        let name = status.external_name.clone().unwrap_or_else(|| self.name_on(place.api.as_deref()));
         let deleting = self.meta().deletion_timestamp.is_some();
-        let mut imported = None;
+        let (mut imported, mut link) = (None, None);
         if !deleting {
             if let (Some(asked), Some(has)) = (&self.spec.external_id, &status.external_id)
                 && asked != has
@@ -141,8 +150,13 @@ impl Managed for Organization {
                 Some(KeyPair { import: Some(import), .. }) => Some(import::import(context, &namespace, import).await?),
                 _ => None,
             };
+            // It is sent with the creation alone: one that is gone since is missed by nobody.
+            let asked = self.spec.rockit.as_ref().and_then(|rockit| rockit.dxorglnk_secret_ref.as_ref());
+            if let Some(reference) = asked.filter(|_| status.external_id.is_none()) {
+                link = Some(input::read(&context.secrets, &namespace, reference).await?);
+            }
         }
-        let marks = place.can(Capability::OwnerMark);
+        let marks = place.marks(Kind::Organization);
         let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
         let mut variables = place.variables();
         variables.extend(self.spec.admin.as_ref().map(|admin| ("email", admin.email.clone())));
@@ -157,12 +171,15 @@ impl Managed for Organization {
                 drift: self.spec.drift_policy,
                 external_id: self.spec.external_id.clone(),
             },
-            slots: self.slots(&status, place.can(Capability::KeyPairPush)),
+            slots: self.slots(&status, &place),
+            shared: None,
             rotate_request: None,
             variables,
             content: Content {
                 display_name: self.spec.display_name.clone(),
                 admin: self.spec.admin.clone(),
+                link,
+                tyk: self.spec.tyk.as_ref().map(tyk_settings).unwrap_or_default(),
                 imported: imported.map(|(value, fingerprint, secret_name)| Imported {
                     value,
                     fingerprint,
@@ -213,6 +230,8 @@ impl Managed for Organization {
                 password: password(),
             }),
             key_pair: generated.or(imported),
+            link: desired.content.link.clone(),
+            tyk: desired.content.tyk.clone(),
         }
     }
 
@@ -221,14 +240,38 @@ impl Managed for Organization {
         record: &OrganizationRecord,
         ownership: Ownership,
     ) -> (Option<OrganizationChange>, Vec<&'static str>) {
-        let wanted = &desired.content.display_name;
+        // What shows nothing of itself takes no change either: what it has was given at its creation.
+        if record.partial {
+            return (None, Vec::new());
+        }
+        let (content, tyk) = (&desired.content, &record.tyk);
+        let wanted = &content.tyk;
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = OrganizationChange {
-            display_name: wanted.clone().filter(|wanted| record.display_name.as_ref() != Some(wanted)),
-            owner: (desired.content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
+            display_name: differing(&content.display_name, &record.display_name),
+            tyk: TykSettings {
+                cname: differing(&wanted.cname, &tyk.cname),
+                cname_enabled: differing(&wanted.cname_enabled, &tyk.cname_enabled),
+                developer_quota: differing(&wanted.developer_quota, &tyk.developer_quota),
+                hybrid_enabled: differing(&wanted.hybrid_enabled, &tyk.hybrid_enabled),
+                sso_enabled: differing(&wanted.sso_enabled, &tyk.sso_enabled),
+            },
+            owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
-        let drift = change.display_name.is_some().then_some("spec.displayName").into_iter().collect();
+        let drift = [
+            (change.display_name.is_some(), "spec.displayName"),
+            (change.tyk.cname.is_some(), "spec.tyk.cname"),
+            (change.tyk.cname_enabled.is_some(), "spec.tyk.cnameEnabled"),
+            (change.tyk.developer_quota.is_some(), "spec.tyk.developerQuota"),
+            (change.tyk.hybrid_enabled.is_some(), "spec.tyk.hybridEnabled"),
+            (change.tyk.sso_enabled.is_some(), "spec.tyk.ssoEnabled"),
+        ];
+        let drift = drift.into_iter().filter_map(|(differs, path)| differs.then_some(path)).collect();
         ((change != OrganizationChange::default()).then_some(change), drift)
+    }
+
+    fn is_invited(desired: &Desired<Self>) -> bool {
+        desired.content.admin.is_some()
     }
 
     fn release() -> OrganizationChange {
@@ -244,6 +287,27 @@ impl Managed for Organization {
         let mut all = vec![("organizationID", record.id.clone()), ("organizationName", record.name.clone())];
         all.extend(record.default_project_id.clone().map(|id| ("projectID", id)));
         all
+    }
+
+    /// The project that its first member made, on platforms that show it with the projects alone.
+    async fn complete(
+        &self,
+        context: &Context,
+        desired: &Desired<Self>,
+        record: &mut OrganizationRecord,
+    ) -> Result<(), Stop> {
+        let known = self.status.as_ref().and_then(|status| status.default_project_id.clone());
+        if record.default_project_id.is_some() || known.is_some() || !desired.place.can(Capability::Projects) {
+            record.default_project_id = record.default_project_id.take().or(known);
+            return Ok(());
+        }
+        let (namespace, name) = (self.namespace(), self.name_any());
+        let users = context.users.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name);
+        let members: Vec<String> = users.iter().filter_map(|user| user.status.as_ref()?.external_id.clone()).collect();
+        if let (Some(api), false) = (&desired.place.api, members.is_empty()) {
+            record.default_project_id = api.default_project(&record.id, &members).await?;
+        }
+        Ok(())
     }
 
     fn rival(&self, context: &Context, desired: &Desired<Self>, id: &str) -> Option<Rival> {
@@ -279,11 +343,11 @@ impl Managed for Organization {
             let Some(secret) = secret else { continue };
             match slot.content {
                 SlotContent::KeyPair { .. } => draft.key_pair = key_pair_status(slot, &secret.values),
-                SlotContent::Password { .. } => {
+                SlotContent::Password { .. } | SlotContent::ShownPassword { .. } => {
                     draft.admin_secret_name = Some(slot.name.clone());
                     draft.admin_secret_digest = Some(slot.digest(&secret.values));
                 }
-                SlotContent::Token => {}
+                SlotContent::Token | SlotContent::Login { .. } => {}
             }
         }
         if let Some(imported) = &desired.content.imported {
@@ -295,6 +359,21 @@ impl Managed for Organization {
             });
         }
     }
+}
+
+fn tyk_settings(asked: &TykOrganization) -> TykSettings {
+    TykSettings {
+        cname: asked.cname.clone(),
+        cname_enabled: asked.cname_enabled,
+        developer_quota: asked.developer_quota,
+        hybrid_enabled: asked.hybrid_enabled,
+        sso_enabled: asked.sso_enabled,
+    }
+}
+
+/// What is asked for, where something else is there.
+fn differing<T: Clone + PartialEq>(wanted: &Option<T>, found: &Option<T>) -> Option<T> {
+    wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
 }
 
 fn key_pair_status(slot: &SlotSpec, values: &Values) -> Option<KeyPairStatus> {
@@ -322,12 +401,22 @@ impl Organization {
         }
     }
 
-    /// Name on the platform as the manifest has it.
-    pub fn external_name(&self) -> String {
-        self.spec.external_name.clone().unwrap_or_else(|| self.name_any())
+    /// Name on that platform as the manifest has it.
+    pub fn external_name(&self, api: &dyn AdminApi) -> String {
+        self.name_on(Some(api))
     }
 
-    fn slots(&self, status: &OrganizationStatus, pushes_key_pair: bool) -> Vec<SlotSpec> {
+    /// As that, where the platform may not be known yet.
+    pub(super) fn name_on(&self, api: Option<&dyn AdminApi>) -> String {
+        let mapped = || {
+            let name = self.name_any();
+            api.map_or_else(|| name.clone(), |api| api.default_name(Kind::Organization, &name))
+        };
+        self.spec.external_name.clone().unwrap_or_else(mapped)
+    }
+
+    fn slots(&self, status: &OrganizationStatus, place: &Place<entity::Organization>) -> Vec<SlotSpec> {
+        let pushes_key_pair = place.can(Capability::KeyPairPush);
         let mut slots = Vec::new();
         if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
             let content = SlotContent::KeyPair {
@@ -346,14 +435,21 @@ impl Organization {
             slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, recorded, late));
         }
         if let Some(admin) = &self.spec.admin {
-            let content = SlotContent::Password { username: admin.username.clone(), settable: false };
+            let username = admin.username.clone();
+            let shown = place.api.as_ref().is_some_and(|api| api.shows(Shown::AdminPassword));
+            // A platform that shows it need not: then there is the invitation, and no Secret.
+            let (content, late) = if shown {
+                (SlotContent::ShownPassword { username }, Late::LeaveOut)
+            } else {
+                (SlotContent::Password { username, settable: false }, Late::Never)
+            };
             let recorded = Recorded {
                 written: status.admin_secret_name.is_some(),
                 digest: status.admin_secret_digest.clone(),
                 public_key: None,
             };
             let default = naming::admin_secret(&self.name_any());
-            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, recorded, Late::Never));
+            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, recorded, late));
         }
         slots
     }

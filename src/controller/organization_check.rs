@@ -12,6 +12,7 @@ use crate::domain::condition::Reason;
 use crate::domain::entity::{self, Kind};
 use crate::domain::facts::Rival;
 use crate::domain::policy::{AdoptionPolicy, DeletionPolicy};
+use crate::platform::{AdminApi, Need};
 
 impl Organization {
     /// Whether the manifest can be carried out there.
@@ -51,6 +52,15 @@ impl Organization {
                     return Err(Stop::held(Reason::Unsupported, message));
                 }
             }
+            for (given, field, need, example) in [
+                (spec.admin.is_some(), "admin", Need::Admin, "a username and an email"),
+                (spec.key_pair.is_some(), "keyPair", Need::KeyPair, "{} to have one made"),
+            ] {
+                if !given && api.needs(need) {
+                    let message = format!("{field}: this platform makes no organisation without: give {example}");
+                    return Err(Stop::held(Reason::InvalidSpec, message));
+                }
+            }
             api.check_name(Kind::Organization, name)
                 .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("externalName: {rule}")))?;
         }
@@ -86,14 +96,15 @@ impl Organization {
         };
         let own = rank(self);
         let i_have_it = self.has_it();
-        let (own_name, own_id) = (self.name_on_platform(), self.id_on_platform());
+        let api = place.api.as_deref();
+        let (own_name, own_id) = (self.name_on_platform(api), self.id_on_platform());
         let rivals = context.organizations.all(|other| {
             // Those that wait for the same name keep their order among themselves.
             let stalled = other.status.as_ref().and_then(|status| status.condition("Stalled"));
             let stuck = stalled.is_some_and(|stalled| stalled.reason != Reason::NameConflict.as_str());
             let has_it = other.has_it();
             let first = if has_it == i_have_it { rank(other) < own && (has_it || !stuck) } else { has_it };
-            let same_name = own_name.is_some() && other.name_on_platform() == own_name;
+            let same_name = own_name.is_some() && other.name_on_platform(api) == own_name;
             let same_id = own_id.is_some() && other.id_on_platform() == own_id;
             first && other.uid() != self.uid() && (same_name || same_id) && other.is_on(context, place)
         });
@@ -131,10 +142,10 @@ impl Organization {
     }
 
     /// Its name on the platform, unless that is the one of an object that only its id tells.
-    fn name_on_platform(&self) -> Option<String> {
+    fn name_on_platform(&self, api: Option<&dyn AdminApi>) -> Option<String> {
         let recorded = self.status.as_ref().and_then(|status| status.external_name.clone());
         let named = self.spec.external_id.is_none() || self.spec.external_name.is_some();
-        recorded.or_else(|| named.then(|| self.external_name()))
+        recorded.or_else(|| named.then(|| self.name_on(api)))
     }
 
     fn id_on_platform(&self) -> Option<&str> {

@@ -14,7 +14,7 @@ use super::observe::{FactsOf, Observed, observe};
 use super::report;
 use super::stop::Stop;
 use crate::api::annotation::{FINALIZER, RESOLVE, ROTATE_REQUESTED_AT};
-use crate::api::{ManagedStatus as _, ObjectStatus as _};
+use crate::api::{ManagedStatus, ObjectStatus as _};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Record;
 use crate::domain::fault::Requeue;
@@ -106,16 +106,23 @@ pub async fn pass<K: Managed>(
         report::normal(context, &**object, note).await;
     }
     if let Some(stop) = done.failure {
+        // Of what is not told otherwise, at least what was made is recorded.
+        if matches!(stop, Stop::Again) && draft.external_id() != object.status().and_then(ManagedStatus::external_id) {
+            object.clone_from(&report::keep(context, object, draft.clone()).await?);
+        }
         return Err(stop);
     }
     let Plan { verdict, steps, next, .. } = plan;
     match verdict {
         Verdict::Gone => Err(Stop::Gone),
         Verdict::Held(state, requeue) => Err(Stop::Held { state, requeue, outage: false }),
+        Verdict::Hidden(state, requeue) => Err(Stop::Held { state, requeue, outage: true }),
         Verdict::Settled { how, .. } => {
-            let Some(record) = &done.record else {
+            let Some(mut record) = done.record else {
                 return Err(Stop::Again);
             };
+            object.complete(context, &desired, &mut record).await?;
+            let record = &record;
             let origin = origin(how, &facts.policy, draft.external_id().is_some());
             if how == How::Recreated {
                 context.recreations.count(&desired.place.platform.url, context.now());

@@ -35,6 +35,7 @@ impl Reconciled for Platform {
         }
         let label = label(object);
         draft.type_ = object.spec.platform_type();
+        context.connect.refresh(object);
         let api = context.connect.connect(object).await?;
         draft.url = Some(api.url());
         // Under its own limit, so that a platform that hangs is said to.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::api::SecretTarget;
+use crate::api::annotation::SECRET_EXTERNAL_ID;
 use crate::domain::facts::{Content, Late, Source};
 use crate::domain::key::{KeyEncoding, KeySize};
 use crate::kubernetes::secret::{StoredSecret, Values, digest};
@@ -78,6 +79,16 @@ pub enum SlotContent {
     },
     /// A token that the platform shows once.
     Token,
+    /// A generated password, its user's name, and the key that the platform shows when it makes the user.
+    Login {
+        /// The name.
+        username: String,
+    },
+    /// A password that the platform makes and shows once, and its user's name.
+    ShownPassword {
+        /// The name.
+        username: String,
+    },
 }
 
 impl SlotContent {
@@ -85,8 +96,36 @@ impl SlotContent {
     pub fn keys(&self) -> &'static [&'static str] {
         match self {
             Self::KeyPair { .. } => &[key::PRIVATE, key::PUBLIC, key::PASSPHRASE],
-            Self::Password { .. } => &[key::USERNAME, key::PASSWORD],
+            Self::Password { .. } | Self::ShownPassword { .. } => &[key::USERNAME, key::PASSWORD],
             Self::Token => &[key::TOKEN],
+            Self::Login { .. } => &[key::USERNAME, key::PASSWORD, key::TOKEN],
+        }
+    }
+
+    /// The key of the value that the answer to the creation shows.
+    pub fn shown(&self) -> Option<&'static str> {
+        match self {
+            Self::Token | Self::Login { .. } => Some(key::TOKEN),
+            Self::ShownPassword { .. } => Some(key::PASSWORD),
+            Self::KeyPair { .. } | Self::Password { .. } => None,
+        }
+    }
+
+    /// The keys that have a value before there is an object.
+    fn made_ahead(&self) -> &'static [&'static str] {
+        match self {
+            Self::Login { .. } => &[key::USERNAME, key::PASSWORD],
+            other => other.keys(),
+        }
+    }
+
+    /// The login name in it.
+    pub fn username(&self) -> Option<&str> {
+        match self {
+            Self::Password { username, .. } | Self::Login { username } | Self::ShownPassword { username } => {
+                Some(username)
+            }
+            Self::KeyPair { .. } | Self::Token => None,
         }
     }
 
@@ -96,17 +135,20 @@ impl SlotContent {
             Self::KeyPair { .. } => {
                 &[("privateKey", key::PRIVATE), ("publicKey", key::PUBLIC), ("passphrase", key::PASSPHRASE)]
             }
-            Self::Password { .. } => &[("username", key::USERNAME), ("password", key::PASSWORD)],
+            Self::Password { .. } | Self::ShownPassword { .. } => {
+                &[("username", key::USERNAME), ("password", key::PASSWORD)]
+            }
             Self::Token => &[("token", key::TOKEN)],
+            Self::Login { .. } => &[("username", key::USERNAME), ("password", key::PASSWORD), ("token", key::TOKEN)],
         }
     }
 
     /// Where its values come from.
     pub fn source(&self) -> Source {
         match self {
-            Self::Password { settable: true, .. } => Source::Settable,
+            Self::Password { settable: true, .. } | Self::Login { .. } => Source::Settable,
             Self::KeyPair { .. } | Self::Password { .. } => Source::Generated,
-            Self::Token => Source::ShownOnce,
+            Self::Token | Self::ShownPassword { .. } => Source::ShownOnce,
         }
     }
 
@@ -117,7 +159,7 @@ impl SlotContent {
                 "release this resource (deletionPolicy: Retain) and take the organisation over with keyPair.import of a \
                  key pair that the platform knows, or without keyPair"
             }
-            Self::Password { settable: true, .. } => {
+            Self::Password { settable: true, .. } | Self::Login { .. } => {
                 "set a new one with the annotation org-operator.dev/rotate-requested-at"
             }
             Self::Password { settable: false, .. } => {
@@ -125,6 +167,7 @@ impl SlotContent {
                  org-operator.dev/rotate-requested-at"
             }
             Self::Token => "ask for a new one with the annotation org-operator.dev/rotate-requested-at",
+            Self::ShownPassword { .. } => "have the platform send the administrator an invitation or a new password",
         }
     }
 }
@@ -165,15 +208,18 @@ impl SlotSpec {
     /// Whether the values of a Secret of ours are whole. What status recorded counts only where it `vouches`: where it
     /// speaks of the same values and not of earlier ones.
     pub fn content(&self, stored: &StoredSecret, vouches: bool, requested: bool) -> Content {
-        if requested && matches!(self.content, SlotContent::Password { .. }) && stored.has(&[key::NEXT_PASSWORD]) {
+        let settable = matches!(self.content, SlotContent::Password { .. } | SlotContent::Login { .. });
+        if requested && settable && stored.has(&[key::NEXT_PASSWORD]) {
             return Content::Staged;
         }
         let recorded = self.recorded.digest.as_ref().filter(|_| vouches);
         let intact = |values: &Values| recorded.is_none_or(|recorded| *recorded == self.digest(values));
         let mended = self.mended(&stored.values);
+        let ahead = !stored.annotations.contains_key(SECRET_EXTERNAL_ID);
+        let expected = if ahead { self.content.made_ahead() } else { self.content.keys() };
         let complete = |values: &Values| {
             let filled = |key: &&str| values.get(*key).is_some_and(|value| !value.expose_secret().is_empty());
-            self.content.keys().iter().all(filled)
+            expected.iter().all(filled)
         };
         let same = |key: &&str| {
             let value = |values: &Values| values.get(*key).map(|value| value.expose_secret().to_owned());
@@ -197,7 +243,9 @@ impl SlotSpec {
                     mended.insert(key::PUBLIC.to_owned(), SecretString::from(public.as_str()));
                 }
             }
-            SlotContent::Password { username, .. } => {
+            SlotContent::Password { username, .. }
+            | SlotContent::Login { username }
+            | SlotContent::ShownPassword { username } => {
                 mended.insert(key::USERNAME.to_owned(), SecretString::from(username.as_str()));
             }
             SlotContent::Token => {}

@@ -8,18 +8,20 @@ use super::act::Act;
 use super::describe;
 use super::managed::Managed;
 use super::observe::{is_whole, judge};
+use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
+use crate::api::ManagedStatus as _;
 use crate::api::annotation::{
-    SECRET_ATTEMPT, SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR,
+    SECRET_ATTEMPT, SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR,
 };
 use crate::domain::condition::Reason;
-use crate::domain::entity::{Entity, Record};
+use crate::domain::entity::{Entity, Kind, NewToken, Record, Token};
 use crate::domain::plan::SlotState;
 use crate::keys;
 use crate::kubernetes::image::SecretImage;
 use crate::kubernetes::secret::{SecretError, StoredSecret, Values};
-use crate::platform::AdminApi;
+use crate::platform::{self, AdminApi, Backend};
 use crate::telemetry::SecretWrite;
 
 /// How often a Secret with a value that cannot be had again is tried to be written before the value is given up.
@@ -78,7 +80,7 @@ impl<K: Managed> Act<K> {
                     (key::PASSPHRASE.to_owned(), passphrase),
                 ])
             }
-            SlotContent::Password { username, .. } => {
+            SlotContent::Password { username, .. } | SlotContent::Login { username } => {
                 let password = keys::password().map_err(|error| generation(&error))?;
                 Values::from([
                     (key::USERNAME.to_owned(), SecretString::from(username.as_str())),
@@ -86,7 +88,7 @@ impl<K: Managed> Act<K> {
                 ])
             }
             // The plan generates nothing that a platform shows.
-            SlotContent::Token => return Ok(()),
+            SlotContent::Token | SlotContent::ShownPassword { .. } => return Ok(()),
         };
         self.progress.doing("writing a Secret");
         let image = self.image(index, None, values)?;
@@ -98,7 +100,7 @@ impl<K: Managed> Act<K> {
             }
             Err(SecretError::AlreadyExists) => {
                 let stored = self.context.secrets.get(&image.namespace, &image.name).await?;
-                let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored);
+                let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored, false);
                 self.secrets[index] = stored;
                 if is_whole(&state) { Ok(()) } else { Err(Stop::Again) }
             }
@@ -140,10 +142,10 @@ impl<K: Managed> Act<K> {
     /// Lays a next password beside the current one.
     pub(super) async fn stage(&mut self, index: usize) -> Result<(), Stop> {
         self.progress.doing("writing a Secret");
-        let SlotContent::Password { username, .. } = &self.desired.slots[index].content else { return Ok(()) };
         let next = keys::password().map_err(|error| generation(&error))?;
         let mut values = self.values(index);
-        values.insert(key::USERNAME.to_owned(), SecretString::from(username.as_str()));
+        let username = self.desired.slots[index].content.username();
+        values.extend(username.map(|name| (key::USERNAME.to_owned(), SecretString::from(name))));
         values.insert(key::NEXT_PASSWORD.to_owned(), next);
         // What templates make of the password follows with the password itself.
         let mut image = self.image(index, None, values)?;
@@ -173,7 +175,10 @@ impl<K: Managed> Act<K> {
         values.insert(key::PASSWORD.to_owned(), next);
         let mut image = self.image(index, self.record.as_ref(), values)?;
         image.dropped = &[key::NEXT_PASSWORD];
-        self.answer_request(&mut image);
+        // Where a key is renewed with it, the request has its answer only then.
+        if self.desired.slots[index].content.shown().is_none() {
+            self.answer_request(&mut image);
+        }
         self.secrets[index] = Some(self.write(index, &image, false).await?);
         self.note("Rotated", format!("set a new password for the {} {}", K::KIND, self.desired.name));
         Ok(())
@@ -194,8 +199,33 @@ impl<K: Managed> Act<K> {
     ) -> Result<(), Stop> {
         self.progress.doing("storing what the platform showed");
         let slots = &self.desired.slots;
-        let Some(index) = slots.iter().position(|slot| slot.content == SlotContent::Token) else { return Ok(()) };
-        let values = Values::from([(key::TOKEN.to_owned(), value)]);
+        let Some(index) = slots.iter().position(|slot| slot.content.shown().is_some()) else { return Ok(()) };
+        if let Some(shared) = &self.desired.shared
+            && let Err(stop) = shared::write(&self.context, &self.namespace(), shared, &value).await
+        {
+            // Its own pass finds that the platform has another key by now.
+            tracing::warn!(?stop, "the key is not in the Secret of its User yet");
+        }
+        let image = self.shown_image(index, value, record)?;
+        match self.insist(index, &image).await {
+            Ok(()) => Ok(()),
+            // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
+            Err(error @ (SecretError::TimedOut | SecretError::Unavailable(_))) => Err(error.into()),
+            // Its User's Secret holds it as well.
+            Err(error) if self.desired.shared.is_some() => Err(error.into()),
+            Err(error) => {
+                self.give_up(api, record.id()).await;
+                Err(error.into())
+            }
+        }
+    }
+
+    /// The Secret of a slot with what the platform showed.
+    fn shown_image(&self, index: usize, value: SecretString, record: &RecordOf<K>) -> Result<SecretImage, Stop> {
+        let mut values = self.values(index);
+        let content = &self.desired.slots[index].content;
+        values.extend(content.username().map(|name| (key::USERNAME.to_owned(), SecretString::from(name))));
+        values.extend(content.shown().map(|key| (key.to_owned(), value)));
         // A template that fails only with the real value must not cost it: the next pass says what is wrong with it.
         let image = self.image(index, Some(record), values.clone());
         let mut image = image.or_else(|_| self.image(index, None, values))?;
@@ -204,14 +234,75 @@ impl<K: Managed> Act<K> {
         image.annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
         image.outdated = &[SECRET_PREVIOUS_ID, SECRET_EXPIRES_AT];
         self.answer_request(&mut image);
-        match self.insist(index, &image).await {
-            Ok(()) => Ok(()),
-            // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
-            Err(error @ (SecretError::TimedOut | SecretError::Unavailable(_))) => Err(error.into()),
-            Err(error) => {
-                self.give_up(api, record.id()).await;
-                Err(error.into())
+        Ok(image)
+    }
+
+    /// Writes the key that is in use: the platform's, or for a Token the one in its User's Secret.
+    pub(super) async fn publish(&mut self, index: usize) -> Result<(), Stop> {
+        self.progress.doing("writing a Secret");
+        let value = match &self.desired.shared {
+            Some(shared) => {
+                let (_, stored) = shared::read(&self.context, &self.namespace(), shared).await?;
+                let value = stored.and_then(|stored| stored.values.get(key::TOKEN).cloned()).ok_or(Stop::Again)?;
+                let id = platform::key_id(&value);
+                // One that is only put back is as old as it was.
+                let before = self.secrets[index].as_ref().map(|stored| &stored.annotations);
+                let before = before.filter(|said| said.get(SECRET_EXTERNAL_ID) == Some(&id));
+                let since = before.and_then(|said| said.get(SECRET_ISSUED_AT)?.parse().ok());
+                self.record = Some(K::published(&id, since.unwrap_or(self.context.now())).ok_or(Stop::Again)?);
+                value
             }
+            None => {
+                let of = self.record.as_ref().and_then(|record| K::of_user(&self.desired, record.id()));
+                let shown = self.api()?.key(&of.ok_or(Stop::Again)?).await?;
+                shown.ok_or(Stop::Again)?
+            }
+        };
+        let record = self.record.clone().ok_or(Stop::Again)?;
+        let image = self.shown_image(index, value, &record)?;
+        if self.secrets[index].as_ref().is_some_and(|stored| !image.differs(stored)) {
+            return Ok(());
+        }
+        self.secrets[index] = Some(self.write(index, &image, false).await?);
+        self.note("SecretWritten", format!("wrote the key that is in use into the Secret {}", image.name));
+        Ok(())
+    }
+
+    /// Has the platform replace the one key of a user, and stores the new one.
+    pub(super) async fn renew(&mut self, id: &str, index: usize) -> Result<(), Stop> {
+        self.progress.doing("renewing the key on the platform");
+        let (api, of) = (self.api()?, K::of_user(&self.desired, id).ok_or(Stop::Again)?);
+        let new = NewToken {
+            idempotency_key: String::new(),
+            of,
+            owner: self.desired.mark.as_str().to_owned(),
+            expires_at: None,
+        };
+        let tokens: &dyn Backend<Token> = api.as_ref();
+        let value = tokens.create(new).await?.one_time.ok_or(Stop::Again)?;
+        let record = self.record.clone().ok_or(Stop::Again)?;
+        let image = self.shown_image(index, value, &record)?;
+        // The platform shows it again, so a Secret that cannot be written costs nothing but time.
+        self.insist(index, &image).await?;
+        self.note("Rotated", format!("renewed the key of the {} {}", K::KIND, self.desired.name));
+        Ok(())
+    }
+
+    /// The end of a Token ended the key of its User: the one that it has now belongs into the User's Secret.
+    pub(super) async fn republish(&self, api: &dyn AdminApi) {
+        let Some(shared) = &self.desired.shared else { return };
+        let Some(of) = K::of_user(&self.desired, "") else { return };
+        let written = match api.key(&of).await {
+            Ok(Some(value)) => shared::write(&self.context, &self.namespace(), shared, &value).await,
+            Ok(None) => return,
+            // The user may have gone before its token.
+            Err(error) => {
+                tracing::debug!(error = &error as &dyn std::error::Error, "the key after this one is not known");
+                return;
+            }
+        };
+        if let Err(stop) = written {
+            tracing::warn!(?stop, "the key is not in the Secret of its User yet");
         }
     }
 
@@ -257,7 +348,7 @@ impl<K: Managed> Act<K> {
             return Ok(false);
         };
         let slot = self.slot(index);
-        let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored);
+        let (state, stored) = judge(&*self.object, &self.desired, &self.draft, &slot, stored, false);
         if state == SlotState::Foreign {
             return Err(SecretError::AlreadyExists);
         }
@@ -273,9 +364,19 @@ impl<K: Managed> Act<K> {
     }
 
     /// Takes back what was minted and could not be stored. Where that fails too, the next plan finds it by its mark.
-    async fn give_up(&self, api: &dyn AdminApi, id: &str) {
-        if let Err(error) = K::backend(api).delete(&self.desired.place.scope, id).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
+    async fn give_up(&mut self, api: &dyn AdminApi, id: &str) {
+        match K::backend(api).delete(&self.desired.place.scope, id).await {
+            Ok(()) if K::KIND != Kind::Token => self.draft.set_external_id(None),
+            Ok(()) => {}
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
+                // Without a mark nothing would find it again.
+                if K::KIND == Kind::Token && !self.desired.place.marks(K::KIND) {
+                    let mut left_behind = self.draft.left_behind().to_vec();
+                    left_behind.push(id.to_owned());
+                    self.draft.set_left_behind(left_behind);
+                }
+            }
         }
     }
 }

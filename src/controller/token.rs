@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::context::{self, Context};
-use super::managed::{Desired, Found, Managed, Place, Reconciled};
+use super::managed::{Desired, Found, Managed, Place, Reconciled, SharedSecret};
 use super::pass::{self, Pass};
 use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec};
@@ -154,7 +154,8 @@ impl Managed for Token {
             slots: vec![slot],
             rotate_request: pass::rotate_request(self),
             variables: self.parents(context, &place),
-            content: Content { rotation, marks: place.can(Capability::OwnerMark) },
+            content: Content { rotation, marks: place.marks(Kind::Token) },
+            shared: place.cannot(Capability::TokensPerUser).then(|| self.shared(context)),
             place,
         })
     }
@@ -183,8 +184,12 @@ impl Managed for Token {
         desired.content.rotation
     }
 
-    fn of_user(desired: &Desired<Self>) -> Option<OfUser> {
+    fn of_user(desired: &Desired<Self>, _: &str) -> Option<OfUser> {
         Some(desired.place.scope.clone())
+    }
+
+    fn published(id: &str, now: Timestamp) -> Option<TokenRecord> {
+        Some(TokenRecord { id: id.to_owned(), owner: None, issued_at: Some(now), expires_at: None })
     }
 
     fn variables(desired: &Desired<Self>, record: Option<&TokenRecord>) -> Vec<(&'static str, String)> {
@@ -201,26 +206,32 @@ impl Managed for Token {
     }
 
     fn secret_annotations(record: &TokenRecord) -> Vec<(&'static str, String)> {
-        let mut all = vec![(SECRET_ISSUED_AT, record.issued_at.to_string())];
+        let mut all: Vec<_> = record.issued_at.map(|time| (SECRET_ISSUED_AT, time.to_string())).into_iter().collect();
         all.extend(record.expires_at.map(|time| (SECRET_EXPIRES_AT, time.to_string())));
         all
     }
 
     fn fill(draft: &mut TokenStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {
         let (record, rotation) = (found.record, &desired.content.rotation);
+        let secret = found.secrets.first().and_then(Option::as_ref);
+        // A platform may not say when a token was minted and when it ends: then its Secret does.
+        let stored = |name| secret.and_then(|secret| secret.annotations.get(name)?.parse::<Timestamp>().ok());
+        let issued_at = record.issued_at.or_else(|| stored(SECRET_ISSUED_AT));
+        let expires_at = record.expires_at.or_else(|| stored(SECRET_EXPIRES_AT));
         draft.external_id = Some(record.id.clone());
-        draft.issued_at = Some(Time(record.issued_at));
-        draft.expires_at = record.expires_at.map(Time);
+        draft.issued_at = issued_at.map(Time);
+        draft.expires_at = expires_at.map(Time);
         let share = Share::of(&desired.uid);
-        draft.rotate_at = rotation.rotate_at(share, record.issued_at, record.expires_at).map(Time);
-        let (Some(slot), Some(Some(secret))) = (desired.slots.first(), found.secrets.first()) else {
+        draft.rotate_at = issued_at.and_then(|issued| rotation.rotate_at(share, issued, expires_at)).map(Time);
+        let (Some(slot), Some(secret)) = (desired.slots.first(), secret) else {
             return;
         };
         draft.secret_name = Some(slot.name.clone());
         draft.secret_digest = Some(slot.digest(&secret.values));
-        let ends = later(record.issued_at, rotation.overlap());
+        let ends = issued_at.map(|issued| later(issued, rotation.overlap()));
         let previous = secret.annotations.get(SECRET_PREVIOUS_ID).filter(|id| found.live.contains(id));
-        draft.previous = previous.map(|id| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
+        draft.previous =
+            previous.zip(ends).map(|(id, ends)| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
     }
 }
 
@@ -241,6 +252,15 @@ async fn still_there(api: &dyn AdminApi, former: &OfUser, name: &str) -> Result<
 }
 
 impl Token {
+    /// Where the key of its user lies.
+    fn shared(&self, context: &Context) -> SharedSecret {
+        let user = context.users.get(&self.namespace().unwrap_or_default(), &self.spec.user_ref.name);
+        SharedSecret {
+            name: user.as_ref().and_then(|user| user.status.as_ref()?.secret_name.clone()),
+            owner_uid: user.and_then(|user| user.uid()).unwrap_or_default(),
+        }
+    }
+
     /// What the manifest says about renewal.
     fn rotation(&self) -> Result<Rotation, Stop> {
         let parse = |field: &str, text: Option<&String>| {

@@ -1,5 +1,6 @@
 //! Users.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -7,22 +8,26 @@ use jiff::Timestamp;
 use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 
+use super::account;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
+use super::report;
 use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::{Recorded, SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
-use crate::api::{InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, User, UserStatus};
+use crate::api::{
+    InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus,
+};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
-use crate::domain::entity::{self, InOrganization, Kind, NewUser, UserChange, UserRecord, UserType};
+use crate::domain::entity::{self, InOrganization, Kind, NewUser, OfUser, UserChange, UserRecord, UserType};
 use crate::domain::facts::{Late, Policy, Rival};
 use crate::domain::naming::{self, OwnerMark, Ownership};
 use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
-use crate::platform::{AdminApi, Backend};
+use crate::platform::{self, AdminApi, Backend, Need, Shown};
 
 /// What a User asks for.
 #[derive(Debug)]
@@ -32,7 +37,10 @@ pub struct Content {
     first_name: Option<String>,
     last_name: Option<String>,
     roles: Option<Vec<String>>,
+    permissions: Option<BTreeMap<String, String>>,
     marks: bool,
+    /// It was as this manifest says when it was last looked at.
+    settled: bool,
 }
 
 #[async_trait]
@@ -100,12 +108,20 @@ impl Managed for User {
                 return Err(Stop::held(Reason::DependencyNotReady, format!("the Organization {name} has no id yet")));
             }
         };
-        let resolved = if deleting {
+        let mut resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking: false };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
+        if let (Some(api), Some(organization)) = (&resolved.api, &organization) {
+            match account::acting(context, organization, Arc::clone(api)).await {
+                Ok(acting) => resolved.api = Some(acting),
+                // Gone before: then the platform says what it cannot delete without.
+                Err(Stop::Held { .. }) if deleting => {}
+                Err(stop) => return Err(stop),
+            }
+        }
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(organization_id.clone());
         Ok(Some(Place {
@@ -132,7 +148,7 @@ impl Managed for User {
         variables.extend(organization_variables(context, &namespace, &spec.organization_ref.name));
         variables.extend(spec.email.clone().map(|email| ("email", email)));
         Ok(Desired {
-            name: self.username(),
+            name: self.name_on(place.api.as_deref()),
             uid: self.uid().unwrap_or_default(),
             mark: mark.taking_from(self.annotations().get(TAKE_OVER_FROM).map(String::as_str)),
             policy: Policy {
@@ -143,7 +159,8 @@ impl Managed for User {
                 drift: spec.drift_policy,
                 external_id: spec.external_id.clone(),
             },
-            slots: self.slots(place.can(Capability::InitialPassword)),
+            slots: self.slots(&place),
+            shared: None,
             rotate_request: pass::rotate_request(self),
             variables,
             content: Content {
@@ -152,7 +169,9 @@ impl Managed for User {
                 first_name: spec.first_name.clone(),
                 last_name: spec.last_name.clone(),
                 roles: spec.roles.clone().map(sorted),
-                marks: place.can(Capability::OwnerMark),
+                permissions: spec.tyk.as_ref().and_then(|tyk| tyk.permissions.as_ref()).map(permissions),
+                settled: report::settled(self),
+                marks: place.marks(Kind::User),
             },
             place,
         })
@@ -171,6 +190,7 @@ impl Managed for User {
             first_name: content.first_name.clone(),
             last_name: content.last_name.clone(),
             roles: content.roles.clone(),
+            permissions: content.permissions.clone(),
             owner: desired.mark.as_str().to_owned(),
             password,
         }
@@ -182,15 +202,27 @@ impl Managed for User {
         ownership: Ownership,
     ) -> (Option<UserChange>, Vec<&'static str>) {
         let content = &desired.content;
+        // What the platform does not show is as it was left, and is given again with each new manifest.
         let differs = |wanted: &Option<String>, found: &Option<String>| {
-            wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
+            let unknown = record.partial && found.is_none();
+            wanted.clone().filter(|wanted| if unknown { !content.settled } else { found.as_ref() != Some(wanted) })
         };
+        let roles = match &record.roles {
+            Some(found) => content.roles.clone().filter(|wanted| *wanted != sorted(found.clone())),
+            // Where being a member is a matter of its own, it is one without roles too.
+            None => (!content.settled).then(|| content.roles.clone().unwrap_or_default()),
+        };
+        let permissions = content.permissions.clone().filter(|wanted| {
+            let as_wanted = wanted.iter().all(|(name, level)| record.permissions.get(name) == Some(level));
+            !as_wanted
+        });
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = UserChange {
             email: differs(&content.email, &record.email),
             first_name: differs(&content.first_name, &record.first_name),
             last_name: differs(&content.last_name, &record.last_name),
-            roles: content.roles.clone().filter(|wanted| *wanted != sorted(record.roles.clone())),
+            roles,
+            permissions,
             owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
         let drift = [
@@ -198,6 +230,7 @@ impl Managed for User {
             (change.first_name.is_some(), "spec.firstName"),
             (change.last_name.is_some(), "spec.lastName"),
             (change.roles.is_some(), "spec.roles"),
+            (change.permissions.is_some(), "spec.tyk.permissions"),
         ];
         let drift = drift.into_iter().filter_map(|(differs, path)| differs.then_some(path)).collect();
         ((change != UserChange::default()).then_some(change), drift)
@@ -205,6 +238,15 @@ impl Managed for User {
 
     fn in_organization(desired: &Desired<Self>) -> Option<InOrganization> {
         Some(desired.place.scope.clone())
+    }
+
+    fn of_user(desired: &Desired<Self>, id: &str) -> Option<OfUser> {
+        let organization_id = desired.place.scope.organization_id.clone();
+        Some(OfUser { organization_id, user_id: id.to_owned() })
+    }
+
+    fn is_invited(desired: &Desired<Self>) -> bool {
+        desired.content.user_type == UserType::Person
     }
 
     fn variables(_: &Desired<Self>, record: Option<&UserRecord>) -> Vec<(&'static str, String)> {
@@ -249,6 +291,8 @@ impl Managed for User {
             if let Some(secret) = secret {
                 draft.secret_name = Some(slot.name.clone());
                 draft.secret_digest = Some(slot.digest(&secret.values));
+                let key = secret.values.get(key::TOKEN).filter(|_| desired.place.cannot(Capability::TokensPerUser));
+                draft.key_id = key.map(platform::key_id);
             }
         }
     }
@@ -289,6 +333,10 @@ pub fn organization_variables(context: &Context, namespace: &str, name: &str) ->
     known.into_iter().filter_map(|(name, value)| Some((name, value.clone()?))).collect()
 }
 
+fn permissions(asked: &BTreeMap<String, TykPermission>) -> BTreeMap<String, String> {
+    asked.iter().map(|(name, level)| (name.clone(), level.as_str().to_owned())).collect()
+}
+
 fn sorted(mut roles: Vec<String>) -> Vec<String> {
     roles.sort();
     roles
@@ -317,23 +365,39 @@ impl User {
         self.spec.username.clone().unwrap_or_else(|| self.name_any())
     }
 
-    /// The Secret with the password. A person has one where the operator made it: with the user, or on request since.
-    fn slots(&self, password: bool) -> Vec<SlotSpec> {
+    /// Name on that platform: the e-mail address where that is what it knows users by.
+    fn name_on(&self, api: Option<&dyn AdminApi>) -> String {
+        let Some(api) = api else { return self.username() };
+        match &self.spec.email {
+            Some(email) if api.needs(Need::Email) => email.to_lowercase(),
+            _ => self.spec.username.clone().unwrap_or_else(|| api.default_name(Kind::User, &self.name_any())),
+        }
+    }
+
+    /// The Secret with what the user logs in by: a password that the operator makes, what the platform shows when it makes
+    /// the user, or both. One that was taken over has a Secret only on request.
+    fn slots(&self, place: &Place<entity::User>) -> Vec<SlotSpec> {
+        let password = place.can(Capability::InitialPassword);
         let status = self.status.clone().unwrap_or_default();
         let written = status.secret_name.is_some();
         let request = pass::rotate_request(self);
         let requested = request.is_some() && request != status.last_handled_rotate_at;
-        let generate = self.spec.type_ == UserType::Person
-            && self.spec.initial_password != Some(InitialPassword::None)
-            && (status.origin != Some(Origin::Adopted) || written || requested);
+        let known = status.origin != Some(Origin::Adopted) || written || requested;
+        let person = self.spec.type_ == UserType::Person && self.spec.initial_password != Some(InitialPassword::None);
+        let shows = place.api.as_ref().is_some_and(|api| api.shows(Shown::UserToken(self.spec.type_)));
+        let username = self.name_on(place.api.as_deref());
         // On the way out the platform may be gone and its capabilities with it: status knows.
-        if !generate || !(password || written) {
-            return Vec::new();
-        }
-        let content = SlotContent::Password { username: self.username(), settable: password };
+        let (content, late) = match (person && (password || written), shows) {
+            _ if !known => return Vec::new(),
+            (true, true) => (SlotContent::Login { username }, Late::LeaveOut),
+            (true, false) => (SlotContent::Password { username, settable: password }, Late::LeaveOut),
+            (false, true) => (SlotContent::Token, Late::Never),
+            (false, false) if written => (SlotContent::Token, Late::LeaveOut),
+            (false, false) => return Vec::new(),
+        };
         let recorded = Recorded { written, digest: status.secret_digest, public_key: None };
         let default = naming::credentials_secret(&self.name_any());
-        vec![SlotSpec::new(self.spec.secret.as_ref(), default, content, recorded, Late::LeaveOut)]
+        vec![SlotSpec::new(self.spec.secret.as_ref(), default, content, recorded, late)]
     }
 
     fn check(&self, context: &Context, place: &Place<entity::User>) -> Result<(), Stop> {
@@ -343,8 +407,14 @@ impl User {
                 "tyk: the Platform is no Tyk Dashboard: leave this section out",
             ));
         }
-        let name = self.username();
+        let name = self.name_on(place.api.as_deref());
         if let Some(api) = &place.api {
+            if self.spec.email.is_none() && api.needs(Need::Email) {
+                return Err(Stop::held(
+                    Reason::InvalidSpec,
+                    "email: this platform knows users, machines too, by their e-mail address: give one",
+                ));
+            }
             api.check_name(Kind::User, &name)
                 .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("username: {rule}")))?;
             if self.spec.initial_password == Some(InitialPassword::Generate)
@@ -371,7 +441,7 @@ impl User {
                 && other.uid() != self.uid()
                 && other.namespace() == self.namespace()
                 && other.spec.organization_ref == self.spec.organization_ref
-                && other.username() == name
+                && other.name_on(place.api.as_deref()) == name
         });
         match rivals.first() {
             None => Ok(()),

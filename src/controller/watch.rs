@@ -233,6 +233,8 @@ impl Seen {
             ready.map(|ready| (&ready.status, &ready.reason, ready.observed_generation)),
             // The brake of a Platform, for one: what it held goes on when it is released.
             status.map(|status| status.conditions().iter().map(|c| c.type_.as_str()).collect::<Vec<_>>()),
+            // The key that a User and its Tokens share.
+            status.and_then(ObjectStatus::value_in_use),
         )
             .hash(&mut hash);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -286,10 +288,11 @@ impl Related for Organization {
             queues.users.push(&user);
         }
         // Whoever waits for this one's name, or for its end.
-        let external = self.external_name();
-        for rival in
-            context.organizations.cache.all(|other| other.uid() != self.uid() && other.external_name() == external)
-        {
+        let rivals = context
+            .organizations
+            .cache
+            .all(|other| other.uid() != self.uid() && alike(&other.name_on(None), &self.name_on(None)));
+        for rival in rivals {
             queues.organizations.push(&rival);
         }
         if let Some((namespace, name)) = self.platform_reference(context) {
@@ -314,12 +317,23 @@ impl Related for User {
             other.uid() != self.uid()
                 && other.namespace() == namespace
                 && other.spec.organization_ref == self.spec.organization_ref
-                && other.username() == self.username()
+                && (alike(&other.username(), &self.username()) || other.spec.email == self.spec.email)
         });
         for rival in rivals {
             queues.users.push(&rival);
         }
         organization(context, queues, self.namespace(), &self.spec.organization_ref.name);
+        // Its first member makes an organisation's default project.
+        if let Some(parent) =
+            context.organizations.cache.get(&namespace.unwrap_or_default(), &self.spec.organization_ref.name)
+            && parent
+                .status
+                .as_ref()
+                .is_some_and(|status| status.external_id.is_some() && status.default_project_id.is_none())
+            && self.status.as_ref().is_some_and(|status| status.external_id.is_some())
+        {
+            queues.organizations.push(&parent);
+        }
         recorded(context, queues, self.status.as_ref().and_then(|status| status.platform.as_ref()));
     }
 }
@@ -332,6 +346,12 @@ impl Related for Token {
     fn related(&self, context: &Context, queues: &Queues) {
         let namespace = self.namespace();
         let made_in = self.status.as_ref().and_then(|status| status.organization_id.clone());
+        // Where it renewed the key of its User, what templates make of it is the User's.
+        if let Some(user) = context.users.cache.get(&namespace.clone().unwrap_or_default(), &self.spec.user_ref.name)
+            && user.status.as_ref().is_some_and(|status| status.key_id.is_some())
+        {
+            queues.users.push(&user);
+        }
         let waiting = context.organizations.cache.all(|organization| {
             organization.namespace() == namespace
                 && organization.meta().deletion_timestamp.is_some()
@@ -343,6 +363,12 @@ impl Related for Token {
         }
         recorded(context, queues, self.status.as_ref().and_then(|status| status.platform.as_ref()));
     }
+}
+
+/// Whether two names may be one on a platform: some take a letter for those that they do not allow.
+fn alike(one: &str, other: &str) -> bool {
+    let plain = |name: &str| name.replace(['-', '.'], "_").to_lowercase();
+    plain(one) == plain(other)
 }
 
 /// An organisation that is being deleted waits for those in it.

@@ -4,6 +4,7 @@
 //! changed (`Change`) and to where it lives (`Scope`). Secrets are [`SecretString`]: they print as `[REDACTED]` and are
 //! zeroed when dropped.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -60,6 +61,23 @@ pub trait Record {
     fn id(&self) -> &str;
     /// The owner mark, where the platform keeps one and it is set.
     fn owner(&self) -> Option<&str>;
+    /// The id of its one key, where it has one and the platform shows it.
+    fn key_id(&self) -> Option<&str> {
+        None
+    }
+    /// What is known of an object whose id was recorded and that the platform cannot show: that it was there.
+    fn unseen(id: &str, name: &str) -> Self
+    where
+        Self: Sized;
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<R> {
+    /// The objects in it.
+    pub records: Vec<R>,
+    /// Where the next part begins; `None`: this was the last.
+    pub next: Option<String>,
 }
 
 /// How an object is looked for.
@@ -80,6 +98,23 @@ pub struct Created<E: Entity> {
     pub record: E::Record,
     /// The one-time value, where there is one.
     pub one_time: Option<SecretString>,
+    /// It is there, and something that the manifest asks for has to follow by an update: platforms that make a user and
+    /// put it into its organisation by two calls.
+    pub unfinished: bool,
+}
+
+impl<E: Entity> Created<E> {
+    /// One that is whole and showed nothing.
+    pub fn whole(record: E::Record) -> Self {
+        Self { record, one_time: None, unfinished: false }
+    }
+
+    /// As that, with what was shown once.
+    #[must_use]
+    pub fn showing(mut self, value: SecretString) -> Self {
+        self.one_time = Some(value);
+        self
+    }
 }
 
 /// Organisations.
@@ -109,6 +144,25 @@ pub struct NewOrganization {
     pub admin: Option<NewAdmin>,
     /// Key pair that the platform gets at creation.
     pub key_pair: Option<KeyPairValue>,
+    /// ROCKIT's `dxorglnk`.
+    pub link: Option<SecretString>,
+    /// What only Tyk has.
+    pub tyk: TykSettings,
+}
+
+/// What only Tyk's organisations have; a member that is `None` is not touched, or not known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TykSettings {
+    /// Domain of the organisation's portal.
+    pub cname: Option<String>,
+    /// Whether that domain is in use.
+    pub cname_enabled: Option<bool>,
+    /// The most developers of the portal.
+    pub developer_quota: Option<i64>,
+    /// Whether hybrid gateways may connect.
+    pub hybrid_enabled: Option<bool>,
+    /// Whether single sign-on is allowed.
+    pub sso_enabled: Option<bool>,
 }
 
 /// The first administrator of an organisation.
@@ -150,6 +204,10 @@ pub struct OrganizationRecord {
     pub owner: Option<String>,
     /// The project that the first membership made, on platforms with projects.
     pub default_project_id: Option<String>,
+    /// What only Tyk has.
+    pub tyk: TykSettings,
+    /// The platform shows only a part of it: what is `None` here is not known.
+    pub partial: bool,
 }
 
 impl Record for OrganizationRecord {
@@ -159,6 +217,17 @@ impl Record for OrganizationRecord {
     fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
     }
+    fn unseen(id: &str, name: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            name: name.to_owned(),
+            display_name: None,
+            owner: None,
+            default_project_id: None,
+            tyk: TykSettings::default(),
+            partial: true,
+        }
+    }
 }
 
 /// A change of an organisation.
@@ -166,6 +235,8 @@ impl Record for OrganizationRecord {
 pub struct OrganizationChange {
     /// New name for people.
     pub display_name: Option<String>,
+    /// What only Tyk has.
+    pub tyk: TykSettings,
     /// New owner mark; `Some(None)` takes it off.
     pub owner: Option<Option<String>>,
 }
@@ -217,6 +288,8 @@ pub struct NewUser {
     pub last_name: Option<String>,
     /// Roles by the platform's own names; `None` leaves them to the platform.
     pub roles: Option<Vec<String>>,
+    /// Tyk's permissions by name, beside roles; a name that is not in it is left to the platform.
+    pub permissions: Option<BTreeMap<String, String>>,
     /// Owner mark, where the platform keeps one.
     pub owner: String,
     /// Password, where the platform lets it be set.
@@ -238,10 +311,16 @@ pub struct UserRecord {
     pub first_name: Option<String>,
     /// Last name.
     pub last_name: Option<String>,
-    /// Roles in this organisation, sorted.
-    pub roles: Vec<String>,
+    /// Roles in this organisation, sorted; `None`: not shown.
+    pub roles: Option<Vec<String>>,
+    /// Tyk's permissions by name.
+    pub permissions: BTreeMap<String, String>,
     /// Owner mark.
     pub owner: Option<String>,
+    /// The id of its one key, where it has one and the platform shows it.
+    pub key_id: Option<String>,
+    /// The platform shows only a part of it: what is `None` here is not known.
+    pub partial: bool,
 }
 
 impl Record for UserRecord {
@@ -250,6 +329,24 @@ impl Record for UserRecord {
     }
     fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
+    }
+    fn key_id(&self) -> Option<&str> {
+        self.key_id.as_deref()
+    }
+    fn unseen(id: &str, name: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            username: name.to_owned(),
+            user_type: UserType::Person,
+            email: None,
+            first_name: None,
+            last_name: None,
+            roles: None,
+            permissions: BTreeMap::new(),
+            owner: None,
+            key_id: None,
+            partial: true,
+        }
     }
 }
 
@@ -264,6 +361,8 @@ pub struct UserChange {
     pub last_name: Option<String>,
     /// New roles, whole.
     pub roles: Option<Vec<String>>,
+    /// Tyk's permissions that are to be set; the others stay.
+    pub permissions: Option<BTreeMap<String, String>>,
     /// New owner mark; `Some(None)` takes it off.
     pub owner: Option<Option<String>>,
 }
@@ -309,8 +408,8 @@ pub struct TokenRecord {
     pub id: String,
     /// Owner mark.
     pub owner: Option<String>,
-    /// When it was minted.
-    pub issued_at: Timestamp,
+    /// When it was minted; `None` where the platform does not say.
+    pub issued_at: Option<Timestamp>,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
 }
@@ -321,6 +420,9 @@ impl Record for TokenRecord {
     }
     fn owner(&self) -> Option<&str> {
         self.owner.as_deref()
+    }
+    fn unseen(id: &str, _: &str) -> Self {
+        Self { id: id.to_owned(), owner: None, issued_at: None, expires_at: None }
     }
 }
 

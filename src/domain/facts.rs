@@ -91,8 +91,6 @@ pub struct Powers {
     pub marks: bool,
     /// It can remove one; for a token: revoke it.
     pub deletes: bool,
-    /// A user can have several tokens at once.
-    pub several_tokens: bool,
     /// How long a new object may stay invisible.
     pub visible_after: Duration,
 }
@@ -112,6 +110,8 @@ pub struct Candidate<C> {
     pub rival: Option<Rival>,
     /// The slots whose Secret would not be as the manifest says if this is the object.
     pub stale: Vec<usize>,
+    /// The slots that lack only a value that the platform shows again, or that hold an older one.
+    pub shown_again: Vec<usize>,
 }
 
 /// Another resource that stands for the same object.
@@ -130,6 +130,8 @@ pub struct Slot {
     pub secret: String,
     /// Where its values come from.
     pub source: Source,
+    /// The answer to the creation shows a value that goes in here, alone or beside those that are made.
+    pub shown: bool,
     /// What is there.
     pub state: SlotState,
     /// The platform's id of the object that its values belong to, where it says so. One that says nothing was made ahead of
@@ -212,6 +214,15 @@ pub struct TokenFacts {
     pub credential: Option<Credential>,
     /// Since when this process has known that its renewal is due.
     pub due_since: Option<Timestamp>,
+    /// On platforms where a user has one key: what is known of it.
+    pub shared: Option<SharedKey>,
+}
+
+/// The one key of a user, which the User's Secret holds and each Token publishes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SharedKey {
+    /// The id of the key in the User's Secret; `None`: it holds none.
+    pub id: Option<String>,
 }
 
 /// A credential as its Secret describes it.

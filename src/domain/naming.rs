@@ -20,6 +20,13 @@ pub fn token_secret(token: &str) -> String {
     format!("{token}-token")
 }
 
+/// The Secret with the technical administrator of the organisation with that id. An id is a platform's, so what no name of
+/// an object may have is replaced.
+pub fn technical_admin_secret(organization_id: &str) -> String {
+    let plain = organization_id.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    format!("org-operator-{}", plain.trim_matches('-'))
+}
+
 /// What an object on a platform carries to say whose it is: `<ownerID>/<namespace>/<name>`.
 ///
 /// A token's mark ends in `#<attempt>`, so that a token that was minted and could not be stored is told from the one

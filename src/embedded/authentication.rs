@@ -149,7 +149,7 @@ impl Directory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::entity::{NewAdmin, NewOrganization};
+    use crate::domain::entity::{NewAdmin, NewOrganization, TykSettings};
     use crate::embedded::OPERATOR;
 
     async fn directory_with_an_admin(path: &std::path::Path) -> Directory {
@@ -167,6 +167,8 @@ mod tests {
                 password: Some("correct horse".into()),
             }),
             key_pair: None,
+            link: None,
+            tyk: TykSettings::default(),
         };
         directory.create_organization(&OPERATOR, new, Timestamp::UNIX_EPOCH).await.unwrap();
         directory

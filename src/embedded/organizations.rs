@@ -11,7 +11,7 @@ use super::invitations::invite;
 use super::memberships::{NewMembership, UserRow, insert_membership, insert_user};
 use super::rules::Rules;
 
-use crate::domain::entity::{Kind, NewOrganization, OrganizationChange, OrganizationRecord, UserType};
+use crate::domain::entity::{Kind, NewOrganization, OrganizationChange, OrganizationRecord, TykSettings, UserType};
 
 /// Every read of organisations differs only in what it looks for.
 macro_rules! select_organizations {
@@ -41,6 +41,8 @@ impl From<OrganizationRow> for OrganizationRecord {
             display_name: row.display_name,
             owner: row.owner,
             default_project_id: row.default_project_id,
+            tyk: TykSettings::default(),
+            partial: false,
         }
     }
 }

@@ -58,7 +58,7 @@ impl TokenRow {
         Ok(TokenRecord {
             id: self.id,
             owner: self.owner,
-            issued_at: stored_time(self.issued_at)?,
+            issued_at: Some(stored_time(self.issued_at)?),
             expires_at: self.expires_at.map(stored_time).transpose()?,
         })
     }
@@ -94,7 +94,7 @@ impl Directory {
         let key = idempotency_key(&new.idempotency_key).map(str::to_owned);
         let row = self.write(move |connection| async move { insert(connection, row, key, now).await }.boxed()).await?;
         let value = self.inner.signer.sign(&row.claims())?;
-        Ok(Created { record: row.record()?, one_time: Some(value) })
+        Ok(Created::whole(row.record()?).showing(value))
     }
 
     /// The member's token with that id, if it is live at `now`.

@@ -1,5 +1,7 @@
 //! Users, seen from an organisation that they are members of.
 
+use std::collections::BTreeMap;
+
 use futures::FutureExt;
 use jiff::Timestamp;
 use secrecy::SecretString;
@@ -365,7 +367,7 @@ fn records(rows: Vec<MemberRow>) -> Result<Vec<UserRecord>, DirectoryError> {
     let mut records: Vec<UserRecord> = Vec::new();
     for row in rows {
         match records.last_mut() {
-            Some(last) if last.id == row.id => last.roles.extend(row.role),
+            Some(last) if last.id == row.id => last.roles.get_or_insert_default().extend(row.role),
             _ => records.push(UserRecord {
                 user_type: user_type(&row.kind)?,
                 id: row.id,
@@ -373,7 +375,10 @@ fn records(rows: Vec<MemberRow>) -> Result<Vec<UserRecord>, DirectoryError> {
                 email: row.email,
                 first_name: row.first_name,
                 last_name: row.last_name,
-                roles: row.role.into_iter().collect(),
+                roles: Some(row.role.into_iter().collect()),
+                permissions: BTreeMap::new(),
+                partial: false,
+                key_id: None,
                 owner: row.owner,
             }),
         }

@@ -2,19 +2,15 @@
 //! stops asking a platform that does not answer. Each Platform has its own, so a slow one delays nobody else's objects.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
 use governor::clock::{Clock, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use secrecy::SecretString;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::{AdminApi, Backend, Error};
-use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
+use super::Error;
 use crate::domain::fault::FaultKind;
 
 /// Failures in a row after which the breaker opens.
@@ -44,6 +40,9 @@ pub struct Budget {
 struct Breaker {
     failures: u32,
     closed_until: Option<Instant>,
+    /// What was said when it closed: it is said again for what is not asked meanwhile, so that an object's message does not
+    /// change with every try.
+    why: String,
 }
 
 impl Budget {
@@ -73,13 +72,12 @@ impl Budget {
     }
 
     fn admit(&self, operation: &str) -> Result<(), Error> {
-        let left = self.breaker().closed_until.and_then(|until| until.checked_duration_since(Instant::now()));
+        let breaker = self.breaker();
+        let left = breaker.closed_until.and_then(|until| until.checked_duration_since(Instant::now()));
         match left {
-            Some(left) if !left.is_zero() => Err(Error::new(
-                FaultKind::Unavailable(Some(left)),
-                operation,
-                "the platform is left alone for a while, because it did not answer or asked for it",
-            )),
+            Some(left) if !left.is_zero() => {
+                Err(Error::new(FaultKind::Unavailable(Some(left)), operation, breaker.why.clone()))
+            }
             _ => Ok(()),
         }
     }
@@ -97,7 +95,10 @@ impl Budget {
                 None
             }
         };
-        breaker.closed_until = pause.map(|pause| Instant::now() + pause).or(breaker.closed_until);
+        if let (Some(pause), Err(error)) = (pause, result) {
+            breaker.closed_until = Some(Instant::now() + pause);
+            breaker.why.clone_from(&error.message);
+        }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {
@@ -105,72 +106,10 @@ impl Budget {
     }
 }
 
-/// A platform within its budget.
-#[derive(Debug)]
-pub struct Budgeted<A: ?Sized> {
-    budget: Arc<Budget>,
-    api: Arc<A>,
-}
-
-impl<A: ?Sized> Budgeted<A> {
-    /// Puts `api` under `budget`.
-    pub fn new(api: Arc<A>, budget: Arc<Budget>) -> Self {
-        Self { budget, api }
-    }
-}
-
-#[async_trait]
-impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Budgeted<A> {
-    async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error> {
-        self.budget.spend("find", self.api.find(scope, lookup)).await
-    }
-
-    async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
-        self.budget.spend("create", self.api.create(new)).await
-    }
-
-    async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error> {
-        self.budget.spend("update", self.api.update(scope, id, change)).await
-    }
-
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
-        self.budget.spend("delete", self.api.delete(scope, id)).await
-    }
-}
-
-#[async_trait]
-impl<A: AdminApi + ?Sized> AdminApi for Budgeted<A> {
-    fn capabilities(&self) -> Capabilities {
-        self.api.capabilities()
-    }
-
-    fn url(&self) -> String {
-        self.api.url()
-    }
-
-    async fn probe(&self) -> Result<String, Error> {
-        self.budget.spend("probe", self.api.probe()).await
-    }
-
-    async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
-        self.budget.spend("set_password", self.api.set_password(scope, user_id, password)).await
-    }
-
-    async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
-        self.budget.spend("authenticate", self.api.authenticates(of, value)).await
-    }
-
-    fn visible_after(&self) -> Duration {
-        self.api.visible_after()
-    }
-
-    fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
-        self.api.check_name(kind, name)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn budget(requests_per_second: u32, concurrency: usize) -> Budget {

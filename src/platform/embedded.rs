@@ -10,7 +10,8 @@ use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Support};
 use crate::domain::entity::{
     Created, InOrganization, Kind, Lookup, NewOrganization, NewToken, NewUser, OfUser, Organization,
-    OrganizationChange, OrganizationRecord, Token, TokenChange, TokenRecord, User, UserChange, UserRecord,
+    OrganizationChange, OrganizationRecord, Page, Record, Token, TokenChange, TokenRecord, User, UserChange,
+    UserRecord,
 };
 use crate::domain::fault::FaultKind;
 use crate::embedded::{Directory, DirectoryError, OPERATOR};
@@ -27,6 +28,16 @@ impl Embedded {
     pub fn new(directory: Directory, clock: Clock) -> Self {
         Self { directory, clock }
     }
+}
+
+/// How many objects a part of a list has.
+const PAGE: u32 = 500;
+
+/// A part of a list in the order of the ids. One that is not full is the last.
+fn page<R: Record>(records: Vec<R>) -> Page<R> {
+    let full = u32::try_from(records.len()).is_ok_and(|length| length >= PAGE);
+    let last = records.last().filter(|_| full).map(|record| record.id().to_owned());
+    Page { records, next: last }
 }
 
 /// What a failure of the directory means. A write that may or may not have happened is repeated with its idempotency
@@ -55,9 +66,13 @@ impl Backend<Organization> for Embedded {
         found.map_err(error("find Organization"))
     }
 
+    async fn list(&self, (): &(), from: Option<&str>) -> Result<Page<OrganizationRecord>, Error> {
+        Ok(page(self.directory.organizations(from, PAGE).await.map_err(error("list Organizations"))?))
+    }
+
     async fn create(&self, new: NewOrganization) -> Result<Created<Organization>, Error> {
         let record = self.directory.create_organization(&OPERATOR, new, self.clock.now()).await;
-        Ok(Created { record: record.map_err(error("create Organization"))?, one_time: None })
+        Ok(Created::whole(record.map_err(error("create Organization"))?))
     }
 
     async fn update(&self, (): &(), id: &str, change: &OrganizationChange) -> Result<OrganizationRecord, Error> {
@@ -81,9 +96,14 @@ impl Backend<User> for Embedded {
         found.map_err(error("find User"))
     }
 
+    async fn list(&self, scope: &InOrganization, from: Option<&str>) -> Result<Page<UserRecord>, Error> {
+        let found = self.directory.users(&scope.organization_id, from, PAGE).await;
+        Ok(page(found.map_err(error("list Users"))?))
+    }
+
     async fn create(&self, new: NewUser) -> Result<Created<User>, Error> {
         let record = self.directory.create_user(&OPERATOR, new, self.clock.now()).await;
-        Ok(Created { record: record.map_err(error("create User"))?, one_time: None })
+        Ok(Created::whole(record.map_err(error("create User"))?))
     }
 
     async fn update(&self, scope: &InOrganization, id: &str, change: &UserChange) -> Result<UserRecord, Error> {
@@ -111,6 +131,11 @@ impl Backend<Token> for Embedded {
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('#')),
         });
         Ok(live)
+    }
+
+    async fn list(&self, scope: &OfUser, _: Option<&str>) -> Result<Page<TokenRecord>, Error> {
+        let records = self.directory.tokens(scope, self.clock.now()).await.map_err(error("list Tokens"))?;
+        Ok(Page { records, next: None })
     }
 
     async fn create(&self, new: NewToken) -> Result<Created<Token>, Error> {
@@ -171,7 +196,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::domain::entity::UserType;
+    use crate::domain::entity::{TykSettings, UserType};
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_700_000_000 + seconds).unwrap()
@@ -200,6 +225,8 @@ mod tests {
                 owner: "owner".to_owned(),
                 admin: None,
                 key_pair: None,
+                link: None,
+                tyk: TykSettings::default(),
             };
             let made = Backend::<Organization>::create(&fixture.at(0), organization).await.unwrap();
             fixture.of.organization_id = made.record.id;
@@ -217,6 +244,7 @@ mod tests {
                 first_name: None,
                 last_name: None,
                 roles: None,
+                permissions: None,
                 owner: "owner".to_owned(),
                 password: None,
             };
@@ -246,7 +274,7 @@ mod tests {
         let fixture = Fixture::new().await;
         let (endless, _) = fixture.token(None).await;
         let (ending, value) = fixture.token(Some(at(100))).await;
-        assert_eq!((ending.issued_at, ending.expires_at), (at(0), Some(at(100))));
+        assert_eq!((ending.issued_at, ending.expires_at), (Some(at(0)), Some(at(100))));
         assert_eq!(endless.expires_at, None);
         for (second, live) in [(0, true), (99, true), (100, false)] {
             let platform = fixture.at(second);

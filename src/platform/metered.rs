@@ -1,34 +1,43 @@
 //! Counts what a platform is asked, and how it ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{AdminApi, Backend, Error};
+use super::{Account, AdminApi, Backend, Error, Need, Shown};
 use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
+use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use crate::domain::fault::FaultKind;
 use crate::telemetry::Metrics;
 
 /// The outcome of a call that did what was asked; the others are the words of [`FaultKind::as_str`].
 const OK: &str = "ok";
 
-/// A platform whose calls are counted under a name. Below a [`Budget`](super::Budget), so that waiting for a turn is not
-/// taken for a slow platform.
+/// A platform whose calls are counted under a name. The time includes the wait for a turn in the
+/// platform's [`Budget`](super::Budget): it is what an object waits for.
 #[derive(Debug)]
 pub struct Metered<A: ?Sized> {
     name: String,
     metrics: Arc<Metrics>,
+    refused: Arc<AtomicBool>,
     api: Arc<A>,
 }
 
 impl<A: ?Sized> Metered<A> {
     /// Counts the calls to `api` as those to the Platform `name` (`namespace/name`).
     pub fn new(api: Arc<A>, name: String, metrics: Arc<Metrics>) -> Self {
-        Self { name, metrics, api }
+        Self { name, metrics, refused: Arc::default(), api }
+    }
+
+    /// Notes there when the credential was refused, so that somebody looks whether there is another by now.
+    #[must_use]
+    pub fn noting(mut self, refused: Arc<AtomicBool>) -> Self {
+        self.refused = refused;
+        self
     }
 
     async fn count<T>(
@@ -46,6 +55,9 @@ impl<A: ?Sized> Metered<A> {
         };
         let result = request.await;
         call.outcome = result.as_ref().map_or_else(|error| error.kind.as_str(), |_| OK);
+        if result.as_ref().is_err_and(|error| matches!(error.kind, FaultKind::Unauthenticated | FaultKind::Forbidden)) {
+            self.refused.store(true, Ordering::Relaxed);
+        }
         result
     }
 }
@@ -69,6 +81,10 @@ impl Drop for Call<'_> {
 impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Metered<A> {
     async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error> {
         self.count("find", FaultKind::TimedOut, self.api.find(scope, lookup)).await
+    }
+
+    async fn list(&self, scope: &E::Scope, from: Option<&str>) -> Result<Page<E::Record>, Error> {
+        self.count("list", FaultKind::TimedOut, self.api.list(scope, from)).await
     }
 
     async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
@@ -113,6 +129,48 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
     fn check_name(&self, kind: Kind, name: &str) -> Result<(), String> {
         self.api.check_name(kind, name)
     }
+
+    fn default_name(&self, kind: Kind, name: &str) -> String {
+        self.api.default_name(kind, name)
+    }
+
+    fn consumer_url(&self) -> String {
+        self.api.consumer_url()
+    }
+
+    fn marks(&self, kind: Kind) -> bool {
+        self.api.marks(kind)
+    }
+
+    fn id_of_name(&self, kind: Kind, name: &str) -> Option<String> {
+        self.api.id_of_name(kind, name)
+    }
+
+    fn shows(&self, shown: Shown) -> bool {
+        self.api.shows(shown)
+    }
+
+    fn invites(&self) -> bool {
+        self.api.invites()
+    }
+
+    fn needs(&self, need: Need) -> bool {
+        self.api.needs(need)
+    }
+
+    fn acting_as(&self, account: &Account) -> Option<Arc<dyn AdminApi>> {
+        let api = self.api.acting_as(account)?;
+        // Another credential, so what is refused there says nothing about the Platform's.
+        Some(Arc::new(Metered::new(api, self.name.clone(), Arc::clone(&self.metrics))))
+    }
+
+    async fn default_project(&self, organization_id: &str, members: &[String]) -> Result<Option<String>, Error> {
+        self.count("default_project", FaultKind::TimedOut, self.api.default_project(organization_id, members)).await
+    }
+
+    async fn key(&self, of: &OfUser) -> Result<Option<SecretString>, Error> {
+        self.count("key", FaultKind::TimedOut, self.api.key(of)).await
+    }
 }
 
 #[cfg(test)]
@@ -152,6 +210,9 @@ mod tests {
     impl<E: Entity> Backend<E> for Scripted {
         async fn find(&self, _: &E::Scope, _: &Lookup) -> Result<Vec<E::Record>, Error> {
             self.answer(Some(Vec::new())).await
+        }
+        async fn list(&self, _: &E::Scope, _: Option<&str>) -> Result<Page<E::Record>, Error> {
+            self.answer(Some(Page { records: Vec::new(), next: None })).await
         }
         async fn create(&self, _: E::New) -> Result<Created<E>, Error> {
             self.answer(None).await

@@ -7,26 +7,42 @@
 //! - `create` of what exists is [`FaultKind::AlreadyExists`]; with an idempotency key that the platform has seen it is
 //!   the first object, where the platform knows such keys.
 //! - `delete` of what is absent is Ok.
+//! - What a platform cannot do is [`FaultKind::Unsupported`], and its [`Capabilities`] say so.
 //! - Nothing in here retries a request that is not idempotent.
 //! - No secret and nothing of a platform's reply is in an [`Error`].
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use crate::domain::capability::Capabilities;
-use crate::domain::entity::{Created, Entity, InOrganization, Lookup, OfUser, Organization, Token, User};
+use crate::domain::capability::{Capabilities, Capability, Support};
+use crate::domain::entity::{
+    Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User, UserType,
+};
 use crate::domain::fault::FaultKind;
 
 mod budget;
 mod embedded;
+pub mod http;
+#[cfg(test)]
+mod in_memory;
+mod key;
 mod metered;
+mod rockfish;
+mod rockit;
+mod tried;
+mod tyk;
 
-pub use budget::{Budget, Budgeted, Limits};
+pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
+pub use key::key_id;
 pub use metered::Metered;
+pub use rockfish::Rockfish;
+pub use rockit::{AdminCredential, BackendCredential, Rockit};
+pub use tyk::Tyk;
 
 /// A failed platform call.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +79,9 @@ pub trait Backend<E: Entity>: Send + Sync {
     /// The objects that answer to `lookup` in `scope`. An owner mark also finds what an attempt under it minted.
     async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error>;
 
+    /// A part of all that are in `scope`: the first, or the one that begins where an earlier part said.
+    async fn list(&self, scope: &E::Scope, from: Option<&str>) -> Result<Page<E::Record>, Error>;
+
     /// Creates one.
     async fn create(&self, new: E::New) -> Result<Created<E>, Error>;
 
@@ -71,6 +90,37 @@ pub trait Backend<E: Entity>: Send + Sync {
 
     /// Removes one.
     async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error>;
+}
+
+/// What a platform asks of a manifest that leaves it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// The first administrator of an organisation.
+    Admin,
+    /// The key pair of an organisation.
+    KeyPair,
+    /// The e-mail address of every user, machines too: it is what the platform knows them by.
+    Email,
+}
+
+/// A value that an answer shows once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// The password of an organisation's first administrator.
+    AdminPassword,
+    /// A credential of a new user of that type.
+    UserToken(UserType),
+}
+
+/// A machine account in an organisation, where a platform manages an organisation's users only for such.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// The organisation's name.
+    pub organization: String,
+    /// The account's name.
+    pub username: String,
+    /// Its key.
+    pub key: SecretString,
 }
 
 /// A platform's admin API, bound to its address and credential.
@@ -103,5 +153,82 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
     fn visible_after(&self) -> Duration;
 
     /// Whether this name would be taken for that kind; the error says the rule.
-    fn check_name(&self, kind: crate::domain::entity::Kind, name: &str) -> Result<(), String>;
+    fn check_name(&self, kind: Kind, name: &str) -> Result<(), String>;
+
+    /// What becomes of a resource's name where the manifest gives no other.
+    fn default_name(&self, _: Kind, name: &str) -> String {
+        name.to_owned()
+    }
+
+    /// Where consumers find the platform, where that is not where its admin API is.
+    fn consumer_url(&self) -> String {
+        self.url()
+    }
+
+    /// Whether it keeps our owner mark on objects of that kind.
+    fn marks(&self, _: Kind) -> bool {
+        self.capabilities().of(Capability::OwnerMark) == Support::Supported
+    }
+
+    /// The id that an object of that kind and name has, where the name is the id.
+    fn id_of_name(&self, _: Kind, _: &str) -> Option<String> {
+        None
+    }
+
+    /// Whether creating an object shows that value once.
+    fn shows(&self, _: Shown) -> bool {
+        false
+    }
+
+    /// Whether people get an invitation by e-mail from the platform.
+    fn invites(&self) -> bool {
+        false
+    }
+
+    /// Whether a manifest has to give that.
+    fn needs(&self, _: Need) -> bool {
+        false
+    }
+
+    /// The same platform for what only an account in an organisation may do; `None` where it knows no such accounts.
+    fn acting_as(&self, _: &Account) -> Option<Arc<dyn AdminApi>> {
+        None
+    }
+
+    /// The project that making one of these users a member of the organisation made by default; `None` where the platform
+    /// has no projects, shows none, or does not say which it is. A call that changes nothing. Platforms that show the
+    /// project with the organisation itself have it in their record, and answer `None` here.
+    async fn default_project(&self, _organization_id: &str, _members: &[String]) -> Result<Option<String>, Error> {
+        Ok(None)
+    }
+
+    /// The one key of a user, where a user has one and the platform shows it again. `None`: there is a user, and the
+    /// platform keeps the key to itself.
+    ///
+    /// [`FaultKind::Unsupported`] where the platform never shows it; [`FaultKind::NotFound`] without the user.
+    async fn key(&self, _: &OfUser) -> Result<Option<SecretString>, Error> {
+        Err(Error::new(FaultKind::Unsupported, "read the key of User", "this platform shows no key again"))
+    }
+}
+
+/// The technical administrator that the operator keeps in an organisation, where a platform lists and removes users only
+/// for one of the organisation's own administrators.
+#[derive(Clone, Debug)]
+pub struct TechnicalAdmin {
+    /// The platform's id of the user.
+    pub user_id: String,
+    /// Its e-mail address, by which it is known.
+    pub email: String,
+    /// Its key.
+    pub key: SecretString,
+}
+
+/// Where technical administrators are kept: Secrets in the Platform's own namespace, out of the tenants' reach.
+#[async_trait]
+pub trait Keeper: Debug + Send + Sync {
+    /// The one of that organisation; `None`: none is kept, or what is kept is not whole.
+    async fn technical_admin(&self, organization_id: &str) -> Result<Option<TechnicalAdmin>, Error>;
+
+    /// Keeps that one, in the place of any before.
+    async fn keep(&self, organization_id: &str, admin: &TechnicalAdmin) -> Result<(), Error>;
 }

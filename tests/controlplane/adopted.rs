@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use org_operator::domain::entity::{NewOrganization, NewUser, OrganizationChange, UserChange, UserType};
+use org_operator::domain::entity::{NewOrganization, NewUser, OrganizationChange, TykSettings, UserChange, UserType};
 use org_operator::embedded::{Directory, OPERATOR};
 use serde_json::{Value, json};
 
@@ -23,6 +23,8 @@ pub(super) async fn existing(directory: &Directory, name: &str, display_name: &s
         owner: "somebody".to_owned(),
         admin: None,
         key_pair: None,
+        link: None,
+        tyk: TykSettings::default(),
     };
     let made = directory.create_organization(&OPERATOR, new, Timestamp::now()).await.unwrap();
     let unmarked = OrganizationChange { owner: Some(None), ..OrganizationChange::default() };
@@ -42,6 +44,7 @@ async fn person(directory: &Directory, organization_id: &str, username: &str) ->
         first_name: text("Ada"),
         last_name: text("Lovelace"),
         roles: Some(vec!["Viewers".to_owned()]),
+        permissions: None,
         owner: "somebody".to_owned(),
         password: None,
     };

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 use org_operator::domain::entity::{
-    NewAdmin, NewOrganization, NewToken, NewUser, OfUser, OrganizationRecord, UserRecord, UserType,
+    NewAdmin, NewOrganization, NewToken, NewUser, OfUser, OrganizationRecord, TykSettings, UserRecord, UserType,
 };
 use org_operator::embedded::{Directory, OPERATOR, Role, Rules, Scope};
 use secrecy::SecretString;
@@ -158,6 +158,8 @@ pub(crate) fn new_organization(key: &str, name: &str) -> NewOrganization {
         owner: format!("owner of {name}"),
         admin: None,
         key_pair: None,
+        link: None,
+        tyk: TykSettings::default(),
     }
 }
 
@@ -181,6 +183,7 @@ pub(crate) fn new_user(key: &str, organization_id: &str, username: &str) -> NewU
         first_name: None,
         last_name: None,
         roles: None,
+        permissions: None,
         owner: format!("owner of {username}"),
         password: None,
     }

@@ -126,7 +126,7 @@ impl Model {
         let answer = fixture.directory.update_user(&member.0, &member.1, change).await;
         match self.members.get_mut(&member) {
             Some(member) => {
-                assert_eq!(answer.unwrap().roles, roles);
+                assert_eq!(answer.unwrap().roles.unwrap(), roles);
                 member.roles = roles;
             }
             None => assert!(matches!(answer, Err(DirectoryError::NotFound { .. })), "{answer:?}"),
@@ -207,7 +207,7 @@ impl Model {
         let mut members = Vec::new();
         for organization in &organizations {
             for user in directory.users(&organization.id, None, 100).await.unwrap() {
-                members.push(((organization.id.clone(), user.id), user.username, user.roles));
+                members.push(((organization.id.clone(), user.id), user.username, user.roles.unwrap()));
             }
         }
         let wanted: Vec<_> = self

@@ -16,7 +16,7 @@ async fn a_minted_token_authenticates_its_user() {
     new.expires_at = Some(at(3600));
     let minted = fixture.directory.mint_token(&OPERATOR, new, at(10)).await.unwrap();
     let (record, value) = (minted.record, minted.one_time.unwrap());
-    assert_eq!((record.issued_at, record.expires_at), (at(10), Some(at(3600))));
+    assert_eq!((record.issued_at, record.expires_at), (Some(at(10)), Some(at(3600))));
     assert_eq!(record.owner.as_deref(), Some("owner of the token"));
     assert_eq!(
         fixture.directory.authenticate(&value, at(11)).await.unwrap(),

@@ -1,5 +1,7 @@
 //! Users: creating, finding, changing, ending a membership.
 
+use std::collections::BTreeMap;
+
 use org_operator::domain::entity::{Kind, UserChange, UserRecord, UserType};
 use org_operator::embedded::{DirectoryError, OPERATOR};
 
@@ -26,8 +28,11 @@ async fn a_user_is_made_as_asked() {
             email: Some("jo@example.org".to_owned()),
             first_name: Some("Jo".to_owned()),
             last_name: Some("Doe".to_owned()),
-            roles: vec!["Administrators".to_owned(), "Viewers".to_owned()],
+            roles: Some(vec!["Administrators".to_owned(), "Viewers".to_owned()]),
+            permissions: BTreeMap::new(),
             owner: Some("owner of jo".to_owned()),
+            partial: false,
+            key_id: None,
         }
     );
     let directory = &fixture.directory;
@@ -54,7 +59,7 @@ async fn roles_absent_are_the_default_and_empty_are_none() {
         let mut new = new_user(username, &organization.id, username);
         new.roles = roles;
         let made = fixture.directory.create_user(&OPERATOR, new, at(0)).await.unwrap();
-        assert_eq!(made.roles, wanted, "{username}");
+        assert_eq!(made.roles.unwrap(), wanted, "{username}");
     }
 }
 
@@ -169,10 +174,10 @@ async fn a_change_touches_what_it_names_only() {
             user.last_name = Some(String::new());
         }),
         (UserChange { roles: Some(vec!["Viewers".to_owned()]), ..none() }, |user| {
-            user.roles = vec!["Viewers".to_owned()];
+            user.roles = Some(vec!["Viewers".to_owned()]);
         }),
         (UserChange { roles: Some(vec![]), owner: Some(None), ..none() }, |user| {
-            user.roles = vec![];
+            user.roles = Some(vec![]);
             user.owner = None;
         }),
         (UserChange { owner: Some(text("new")), ..none() }, |user| {

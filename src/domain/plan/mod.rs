@@ -9,7 +9,7 @@
 //! before a value is minted that is shown only once, the new credential in its Secret before the old one is revoked.
 //!
 //! [`identity`] says which object it is, [`presence`] what an organisation or a user needs, [`token`] what a token needs,
-//! [`removal`] what is to be done at the end.
+//! [`shared`] what it needs where a user has one key, [`removal`] what is to be done at the end.
 
 use std::time::Duration;
 
@@ -20,12 +20,13 @@ use super::entity::Kind;
 use super::fault::Requeue;
 
 pub use super::facts::{
-    Candidate, Content, Credential, Facts, Late, Policy, Powers, Rival, Slot, SlotState, Source, TokenFacts,
+    Candidate, Content, Credential, Facts, Late, Policy, Powers, Rival, SharedKey, Slot, SlotState, Source, TokenFacts,
 };
 
 mod identity;
 mod presence;
 pub(crate) mod removal;
+mod shared;
 mod token;
 
 /// How long an object has to stay away before it counts as gone: platforms show new objects late.
@@ -65,6 +66,16 @@ pub enum Step<C> {
     },
     /// Bring the Secret of this slot to what the manifest says now. Its values stay; what can be derived is put back.
     Refresh(usize),
+    /// Write the value that is in use into the Secret of this slot: what the platform shows again, or what lies in the
+    /// Secret of the user whose one key it is.
+    Publish(usize),
+    /// Have the platform replace the one key of the user with that id, and write the new one into the Secret of this slot.
+    Renew {
+        /// The platform's id of the user.
+        id: String,
+        /// The slot.
+        slot: usize,
+    },
     /// Lay a next password into the Secret of this slot, beside the current one.
     Stage(usize),
     /// Give the platform the next password of this slot.
@@ -119,6 +130,8 @@ pub enum Verdict {
     },
     /// Not yet, or not without somebody's help.
     Held(State, Requeue),
+    /// It was made a moment ago and the platform does not show it yet: what was said of it before stays true.
+    Hidden(State, Requeue),
     /// Nothing is left, and the resource may go.
     Gone,
 }
@@ -188,7 +201,10 @@ impl<C> Facts<C> {
 pub fn plan<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     match (facts.deleting, facts.kind) {
         (true, _) => removal::removal(facts, now),
-        (false, Kind::Token) => token::presence(facts, now),
+        (false, Kind::Token) => match &facts.token.shared {
+            Some(key) => shared::presence(facts, key, now),
+            None => token::presence(facts, now),
+        },
         (false, _) => presence::presence(facts, now),
     }
 }

@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::identity::{Identity, identify};
-use super::{Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, conflict, holds};
+use super::{
+    ABSENCE, Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, Verdict, conflict, holds,
+};
 use crate::domain::condition::{Reason, State};
 use crate::domain::fault::Requeue;
 use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
@@ -18,6 +20,10 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     }
     match identify(facts, now) {
         Identity::Refused(state, requeue) => Plan::held(facts, state, requeue),
+        Identity::Hidden(state) => {
+            let verdict = Verdict::Hidden(state, Requeue::After(ABSENCE));
+            Plan { verdict, ..Plan::settled(facts, Vec::new(), None, How::Known) }
+        }
         Identity::Absent(how) => creation(facts, how, None),
         Identity::StartOver => creation(facts, How::Recreated, Some(facts.attempt.saturating_add(1))),
         Identity::Is(found, how) => upkeep(facts, found, how),
@@ -41,7 +47,7 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
             SlotState::Foreign | SlotState::Claimed { .. } => return conflict(facts, slot),
         }
     }
-    let shown_once = facts.slots.iter().position(|slot| slot.source == Source::ShownOnce);
+    let shown_once = facts.slots.iter().position(|slot| slot.shown);
     let recorded = shown_once.is_some() || !facts.powers.marks;
     match start_over {
         Some(attempt) => steps.push(Step::StartOver(attempt)),
@@ -53,8 +59,8 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
         None => {}
     }
     steps.push(Step::Create { attempt: recorded.then_some(start_over.unwrap_or(begun)), previous: None });
-    // Only now is it known which object the values belong to.
-    let generated = |&index: &usize| facts.slots[index].source != Source::ShownOnce;
+    // Only now is it known which object the values belong to. Storing what was shown says so as well.
+    let generated = |&index: &usize| !facts.slots[index].shown;
     steps.extend((0..facts.slots.len()).filter(generated).map(Step::Refresh));
     Plan::settled(facts, steps, None, how)
 }
@@ -67,6 +73,7 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             let push = Step::Push { id: found.id.clone(), slot: index };
             [Step::Stage(index), push, Step::Promote(index)]
         };
+        let renewed = || (slot.shown && facts.rotate).then(|| Step::Renew { id: found.id.clone(), slot: index });
         let content = match &slot.state {
             SlotState::Foreign => return conflict(facts, slot),
             SlotState::Claimed { external_id, .. } if external_id.as_ref() != Some(&found.id) => {
@@ -79,8 +86,11 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             SlotState::Absent => None,
         };
         match content {
-            Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1)),
-            _ if settable => steps.extend(renewal()),
+            Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1).chain(renewed())),
+            // A request is answered by the last of its steps: one that is cut off begins again.
+            _ if settable => steps.extend(renewal().into_iter().chain(renewed())),
+            _ if slot.shown && facts.rotate => steps.extend([Step::ProveWritable(index)].into_iter().chain(renewed())),
+            _ if found.shown_again.contains(&index) => steps.push(Step::Publish(index)),
             Some(Content::Broken) => return unavailable(facts, slot, slot.remedy),
             None if slot.written => return unavailable(facts, slot, slot.remedy),
             None => match late(facts, slot, how) {
@@ -92,6 +102,10 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
                 None => return unavailable(facts, slot, slot.remedy),
             },
             Some(Content::Mendable) => steps.push(Step::Refresh(index)),
+            // It was made ahead, and what was shown since is not in it.
+            Some(Content::Whole) if slot.shown && slot.source != Source::ShownOnce && slot.made_for.is_none() => {
+                return unavailable(facts, slot, slot.remedy);
+            }
             Some(Content::Whole) if found.stale.contains(&index) => steps.push(Step::Refresh(index)),
             Some(Content::Whole) => {}
         }

@@ -137,9 +137,6 @@ fn mint<C>(facts: &Facts<C>, previous: Option<&str>, how: How) -> Plan<C> {
     let mut steps = holds(facts);
     // Before the new one is made: at no time are there more than it and the one before.
     let left_behind = clear(facts, &mut steps, &[previous]);
-    // Where a user has one key, minting resets it: there is nothing left then that could go on working. Until then it is
-    // in use, so it is not revoked before.
-    let previous = previous.filter(|_| facts.powers.several_tokens);
     let attempt = next_attempt(facts);
     // The proof changes nothing, so it goes first: a Secret that cannot be written costs no attempt.
     steps.extend([Step::ProveWritable(0), Step::RecordAttempt(attempt)]);
@@ -214,7 +211,7 @@ pub(super) fn known_attempt<C>(facts: &Facts<C>) -> i64 {
 }
 
 /// A number that no token on the platform carries: one with a later number means that our own record is the older.
-fn next_attempt<C>(facts: &Facts<C>) -> i64 {
+pub(super) fn next_attempt<C>(facts: &Facts<C>) -> i64 {
     let seen = facts.candidates.iter().filter_map(|candidate| match candidate.ownership {
         Ownership::OurAttempt(n) => Some(n),
         _ => None,

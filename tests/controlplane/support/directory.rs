@@ -125,7 +125,7 @@ impl Contents {
                     id: user.id,
                     username: user.username,
                     person: [user.email, user.first_name, user.last_name],
-                    roles: user.roles,
+                    roles: user.roles.unwrap_or_default(),
                     owner: user.owner,
                     tokens: tokens.into_iter().map(|token| token.id).collect(),
                 });

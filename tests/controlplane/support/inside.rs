@@ -12,7 +12,7 @@ use org_operator::controller::context::Parts;
 use org_operator::controller::stop::Stop;
 use org_operator::controller::{Settings, watch};
 use org_operator::domain::capability::{Capabilities, Capability, Support};
-use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser};
+use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use org_operator::domain::fault::FaultKind;
 use org_operator::embedded::Directory;
 use org_operator::keys::{self, KeyPool};
@@ -60,6 +60,11 @@ where
     async fn find(&self, scope: &E::Scope, lookup: &Lookup) -> Result<Vec<E::Record>, Error> {
         self.check()?;
         self.inner.find(scope, lookup).await
+    }
+
+    async fn list(&self, scope: &E::Scope, from: Option<&str>) -> Result<Page<E::Record>, Error> {
+        self.check()?;
+        self.inner.list(scope, from).await
     }
 
     async fn create(&self, new: E::New) -> Result<Created<E>, Error> {

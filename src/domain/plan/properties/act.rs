@@ -27,6 +27,8 @@ impl World {
                 self.record(draft, *attempt);
             }
             Step::ProveWritable(_) => {}
+            // Every platform of this model lets a user have several tokens.
+            Step::Publish(_) | Step::Renew { .. } => self.breaks("a key was published where tokens are their own"),
             Step::Create { attempt, previous } => {
                 let id = self.create(draft, *attempt)?;
                 if attempt.is_some() {
@@ -139,9 +141,6 @@ impl World {
         }
         if !token && !setting.shared_names && !self.objects.is_empty() {
             return Err(End::Refused);
-        }
-        if token && !setting.powers.several_tokens {
-            self.objects.retain(|object| object.whose == Whose::Stranger);
         }
         if draft.started_over {
             self.give_up();

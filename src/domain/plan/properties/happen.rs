@@ -78,14 +78,10 @@ const ROTATIONS: [Rotation; 6] = [
     Rotation { lifetime: None, every: Some(Duration::from_hours(40)), overlap: Some(Duration::from_hours(30)) },
 ];
 
-/// The settings that a platform with one token per user takes.
-const WITHOUT_OVERLAP: usize = 3;
-
 impl World {
     /// Chooses settings of renewal.
     pub(super) fn rotate_by(&mut self, choice: usize) {
-        let several = self.setting.powers.several_tokens;
-        self.cluster.rotation = ROTATIONS[choice % if several { ROTATIONS.len() } else { WITHOUT_OVERLAP }];
+        self.cluster.rotation = ROTATIONS[choice % ROTATIONS.len()];
     }
 
     pub(super) fn happen(&mut self, happening: Happening) {
@@ -371,12 +367,12 @@ pub(super) fn anything() -> impl Strategy<Value = Happening> {
 fn world_of(shape: impl Strategy<Value = Shape> + 'static) -> impl Strategy<Value = World> {
     let late = prop_oneof![3 => Just(Duration::ZERO), 1 => Just(Duration::from_secs(90))];
     let often = || prop::bool::weighted(0.75);
-    let powers = (often(), often(), often(), late);
+    let powers = (often(), often(), late);
     let choices = (any::<bool>(), often(), prop_oneof![3 => Just(0), 1 => Just(1)], 0..ROTATIONS.len());
     (shape, powers, choices, deletion(), adoption()).prop_map(|(shape, powers, choices, deletion, adoption)| {
-        let (marks, deletes, several_tokens, visible_after) = powers;
+        let (marks, deletes, visible_after) = powers;
         let (shared, tries, hourly, rotation) = choices;
-        let powers = Powers { marks, deletes, several_tokens, visible_after };
+        let powers = Powers { marks, deletes, visible_after };
         // Where names are shared and reads are late nobody could tell twins apart: there is no such platform.
         let shared_names = shared && visible_after.is_zero();
         let mut world = World::new(Setting { shape, powers, shared_names, tries, hourly }, deletion, adoption);

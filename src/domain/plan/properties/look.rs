@@ -7,7 +7,7 @@ use crate::domain::brake;
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Kind;
 use crate::domain::naming::Ownership;
-use crate::domain::plan::{Candidate, Content, Credential, Facts, Slot, SlotState, TokenFacts};
+use crate::domain::plan::{Candidate, Content, Credential, Facts, Slot, SlotState, Source, TokenFacts};
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
@@ -98,6 +98,7 @@ impl World {
             drift: if fields { vec!["spec.email"] } else { Vec::new() },
             rival: None,
             stale,
+            shown_again: Vec::new(),
         }
     }
 
@@ -174,7 +175,7 @@ impl World {
             rotation.rotate_at(share, issued, credential.expires_at).is_some_and(|due| due <= at(now))
         });
         let due_since = track(&mut self.memory.due, due, now).or(due.then(|| at(now)));
-        TokenFacts { rotation, share, credential, due_since }
+        TokenFacts { rotation, share, credential, due_since, shared: None }
     }
 
     /// The facts, with the status that the pass begins with.
@@ -223,6 +224,7 @@ impl World {
         Slot {
             secret: format!("secret-{slot}"),
             source: self.setting.shape.source(),
+            shown: self.setting.shape.source() == Source::ShownOnce,
             state: self.state(slot, draft),
             made_for: self.cluster.secrets[slot]
                 .as_ref()

@@ -16,6 +16,7 @@ mod identity;
 mod requests;
 mod rotation;
 mod secrets;
+mod shared;
 
 type Change = &'static str;
 
@@ -58,7 +59,7 @@ fn new(kind: Kind) -> Facts<Change> {
             drift: DriftPolicy::Correct,
             external_id: None,
         },
-        powers: Powers { marks: true, deletes: true, several_tokens: true, visible_after: Duration::ZERO },
+        powers: Powers { marks: true, deletes: true, visible_after: Duration::ZERO },
         recorded_id: None,
         made_at: None,
         missing_since: None,
@@ -107,8 +108,8 @@ fn credential() -> Credential {
 
 fn slot(source: Source, state: SlotState) -> Slot {
     let secret = "acme-secret".to_owned();
-    let remedy = "ask for a new one";
-    Slot { secret, source, state, made_for: None, collected: true, written: false, late: Late::Never, remedy }
+    let (remedy, shown) = ("ask for a new one", source == Source::ShownOnce);
+    Slot { secret, source, shown, state, made_for: None, collected: true, written: false, late: Late::Never, remedy }
 }
 
 /// A Secret of an earlier resource of this name, whose values belong to the object with that id.
@@ -128,8 +129,15 @@ impl Facts<Change> {
 
     /// The platform shows an object that is as the manifest says.
     fn shows(self, id: &str, ownership: Ownership) -> Self {
-        let candidate =
-            Candidate { id: id.to_owned(), ownership, change: None, drift: Vec::new(), rival: None, stale: Vec::new() };
+        let candidate = Candidate {
+            id: id.to_owned(),
+            ownership,
+            change: None,
+            drift: Vec::new(),
+            rival: None,
+            stale: Vec::new(),
+            shown_again: Vec::new(),
+        };
         self.with(|facts| facts.candidates.push(candidate))
     }
 
@@ -196,6 +204,9 @@ fn check<const N: usize>(rows: [Row; N]) {
             (Verdict::Held(said, _), Verdict::Held(state, requeue)) => {
                 Verdict::Held(State { message: said.message.clone(), ..state }, requeue)
             }
+            (Verdict::Hidden(said, _), Verdict::Hidden(state, requeue)) => {
+                Verdict::Hidden(State { message: said.message.clone(), ..state }, requeue)
+            }
             (_, verdict) => verdict,
         };
         assert_eq!(plan.verdict, said, "{sentence}");
@@ -240,6 +251,11 @@ fn held(reason: Reason) -> Verdict {
 
 fn held_until(reason: Reason, requeue: Requeue) -> Verdict {
     Verdict::Held(State::new(reason, ""), requeue)
+}
+
+/// It was made so lately that what was said of it stays true.
+fn hidden() -> Verdict {
+    Verdict::Hidden(State::new(Reason::Progressing, ""), Requeue::After(ABSENCE))
 }
 
 /// It is seen to be away, and is looked for again.

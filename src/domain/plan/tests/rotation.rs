@@ -31,10 +31,6 @@ fn cannot_revoke(facts: Facts<Change>) -> Facts<Change> {
     facts.powers(|powers| powers.deletes = false)
 }
 
-fn one_key_per_user(facts: Facts<Change>) -> Facts<Change> {
-    without_marks(facts).powers(|powers| powers.several_tokens = false)
-}
-
 fn left(facts: Facts<Change>, id: &str) -> Facts<Change> {
     facts.with(|facts| facts.left_behind.push(id.to_owned()))
 }
@@ -306,13 +302,6 @@ fn a_token_that_has_ended_is_replaced_at_once_however_many_have() {
 }
 
 #[test]
-fn where_a_user_has_one_key_rotating_resets_it() {
-    let asked = |facts: Facts<Change>| facts.with(|facts| facts.rotate = true);
-    check([
-        ("due: there is no overlap", one_key_per_user(aged(due(), HOUR)), mint(3, None), rotated()),
-        ("asked for", one_key_per_user(asked(token())), mint(3, None), rotated()),
-        ("its value is lost", one_key_per_user(without_secret(token())), mint(3, None), makes(How::Restored)),
-        ("not due", one_key_per_user(token()), vec![], kept()),
-        ("where there can be several, there is one", without_marks(aged(due(), HOUR)), mint(3, Some("b")), rotated()),
-    ]);
+fn without_marks_the_one_before_goes_on_working_as_well() {
+    check([("due", without_marks(aged(due(), HOUR)), mint(3, Some("b")), rotated())]);
 }

@@ -17,7 +17,7 @@ use super::access::{Admin, Id};
 use super::paging::{Page, pages};
 use super::reply::{Body, Meta, Refusal, ok, read};
 use super::{Serving, TYK, id};
-use crate::domain::entity::NewOrganization;
+use crate::domain::entity::{NewOrganization, TykSettings};
 use crate::embedded::documents::{Attributes, OrganizationDocument, OrganizationParticulars};
 use crate::embedded::error::DirectoryError;
 
@@ -106,6 +106,8 @@ impl Given {
             owner: String::new(),
             admin: None,
             key_pair: None,
+            link: None,
+            tyk: TykSettings::default(),
         };
         let particulars = OrganizationParticulars { id, attributes: self.rest };
         let made = serving.directory.create_organization_with(&TYK, new, particulars, serving.clock.now()).await?;

@@ -128,6 +128,7 @@ impl Given {
             first_name: self.first_name,
             last_name: self.last_name,
             roles: None,
+            permissions: None,
             owner: String::new(),
             password: self.password,
         };
