@@ -96,7 +96,7 @@ async fn an_organisation_is_pruned_with_the_platforms_backend_credential_only() 
 }
 
 #[tokio::test]
-async fn a_404_of_the_api_itself_says_that_an_organisation_is_gone_and_a_gateways_does_not() {
+async fn an_organisation_is_gone_where_the_api_itself_says_so_and_not_where_a_gateway_does() {
     let server = Scripted::default();
     let platform = rockit(&server, Some(backend()));
     let call = "DELETE /be/v1/orgs/ExampleOrg?prune=true";
@@ -107,6 +107,12 @@ async fn a_404_of_the_api_itself_says_that_an_organisation_is_gone_and_a_gateway
         let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
         assert_eq!(error.kind, FaultKind::Unavailable(None), "{gateway}");
     }
+    server.on(call, 400, &json!({ "status": "failed", "error": "invalid-param", "param": "ORG_NAME" }));
+    Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap();
+    server.on(call, 400, &json!({ "status": "failed", "error": "invalid-param", "param": "prune" }));
+    let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
+    assert_eq!(error.kind, FaultKind::Invalid);
+    assert!(error.message.contains("Retain"), "{error}");
     server.on(call, 200, &json!({}));
     let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
     assert_eq!(error.kind, FaultKind::Unavailable(None), "what does not say success is none");
