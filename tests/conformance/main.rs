@@ -7,7 +7,7 @@ mod cases;
 mod subject;
 mod wire;
 
-use cases::organizations;
+use cases::{organizations, tokens, users};
 use org_operator::embedded::dialect::Quirk;
 use subject::{Platform, Subject, Variant};
 
@@ -26,6 +26,20 @@ macro_rules! suite {
                 organizations_are_changed_only_as_asked: organizations::are_changed_only_as_asked,
                 organizations_are_adopted_and_released: organizations::are_adopted_and_released,
                 organizations_are_deleted_once_and_for_all: organizations::are_deleted_once_and_for_all,
+                users_are_found: users::are_found,
+                users_that_are_absent_are_no_error: users::that_are_absent_are_no_error,
+                users_are_listed: users::are_listed,
+                users_are_made_once: users::are_made_once,
+                users_show_their_credential_once: users::show_their_credential_once,
+                users_are_changed_only_as_asked: users::are_changed_only_as_asked,
+                users_have_the_roles_that_are_asked_for: users::have_the_roles_that_are_asked_for,
+                users_are_deleted_once_and_for_all: users::are_deleted_once_and_for_all,
+                tokens_are_several_or_one: tokens::are_several_or_one,
+                tokens_are_found_and_listed: tokens::are_found_and_listed,
+                tokens_are_revoked_once_and_for_all: tokens::are_revoked_once_and_for_all,
+                tokens_end_when_they_are_to: tokens::end_when_they_are_to,
+                tokens_log_in_as_nobody_else: tokens::log_in_as_nobody_else,
+                passwords_are_set: tokens::passwords_are_set,
             );
         }
     };

@@ -1,6 +1,8 @@
 //! What every platform does, as far as its capabilities say: one function a case.
 
 pub(crate) mod organizations;
+pub(crate) mod tokens;
+pub(crate) mod users;
 
 use std::collections::BTreeSet;
 

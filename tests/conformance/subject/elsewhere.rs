@@ -109,6 +109,11 @@ impl Subject {
         self.directory.users_by_name(&org.directory_id, &self.username(word)).await.unwrap()
     }
 
+    /// How many members of that name there are, where the directory shows what they are called there.
+    pub(crate) async fn count_members(&self, org: &Org, word: &str) -> usize {
+        self.members_called(org, word).await.len()
+    }
+
     /// A connection of the test's own to the directory's database.
     pub(crate) async fn database(&self) -> SqliteConnection {
         let file = self.files.path().join("data").join("directory.sqlite");
