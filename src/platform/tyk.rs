@@ -5,8 +5,7 @@
 //!
 //! What its documentation leaves open is decided here:
 //! - The owner mark of an organisation lies in `org_options_meta`, under `org-operator.dev/owner`. Users carry none.
-//! - A token is the user's one access key. Its id is `key-` and the first 16 hexadecimal digits of the key's SHA-256, so
-//!   that it can be named without being told.
+//! - A token is the user's one access key, named by its [id](super::key_id).
 //! - A member that a document leaves out has the value that its type begins with.
 //! - A 404 counts as absence only with the Dashboard's own envelope around it.
 

@@ -3,8 +3,6 @@
 //! Minting one resets it, so the one before it ends at once. A Dashboard may be set up to hide the keys of others; then a
 //! reset would end a key and show no new one, so nothing is sent unless a read has shown the key first.
 
-use std::fmt::Write as _;
-
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,7 +14,7 @@ use super::{Tyk, envelope};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewToken, OfUser, Page, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
 use crate::platform::http::Effect;
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Error, key_id};
 
 /// The member of a user that is its key.
 pub(super) const MEMBER: &str = "access_key";
@@ -24,16 +22,6 @@ pub(super) const MEMBER: &str = "access_key";
 /// The key in a user's document; `None` where it is hidden.
 pub(super) fn of(user: &Document) -> Option<SecretString> {
     user.get::<String>(MEMBER).filter(|key| !key.is_empty()).map(SecretString::from)
-}
-
-/// The id of a key: it tells one from another, and nothing about it.
-fn id(key: &SecretString) -> String {
-    let hash = Sha256::digest(key.expose_secret());
-    hash.iter().take(8).fold("key-".to_owned(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 /// By the hashes, which tell nothing of where the keys differ.
@@ -106,11 +94,14 @@ impl Tyk {
         {
             return Ok(None);
         }
-        Ok(Some(id(value)))
+        Ok(Some(key_id(value)))
     }
 
     /// Resets the user's key by its technical administrator.
     async fn reset_key(&self, operation: &str, effect: Effect, of_user: &OfUser) -> Result<(), Error> {
+        // The list of users tells the ids of their keys: it is asked for again, whatever comes of this.
+        let in_one = self.in_one(&of_user.organization_id);
+        let _writing = in_one.users.writing();
         let reset = async |key| {
             let path = [of_user.user_id.as_str(), "actions", "key", "reset"];
             let reply = self.origin.send(Self::of_user(operation, effect, Method::PUT, path, &key)).await?;
@@ -129,7 +120,7 @@ impl Backend<Token> for Tyk {
         match self.seen(OPERATION, scope).await? {
             Seen::Absent => Ok(Vec::new()),
             Seen::Hidden => Err(hidden(OPERATION)),
-            Seen::Key(key) => Ok(Some(record(id(&key))).filter(|found| found.id == *wanted).into_iter().collect()),
+            Seen::Key(key) => Ok(Some(record(key_id(&key))).filter(|found| found.id == *wanted).into_iter().collect()),
         }
     }
 
@@ -158,7 +149,7 @@ impl Backend<Token> for Tyk {
             Ok(Seen::Absent | Seen::Hidden) => return Err(unknown("the key was reset, and the platform shows none")),
             Err(error) => return Err(unknown("the key was reset, and could not be read yet").with_source(error)),
         };
-        Ok(Created::whole(TokenRecord { issued_at: Some(issued_at), ..record(id(&key)) }).showing(key))
+        Ok(Created::whole(TokenRecord { issued_at: Some(issued_at), ..record(key_id(&key)) }).showing(key))
     }
 
     /// A key carries nothing that could be changed.
@@ -172,7 +163,7 @@ impl Backend<Token> for Tyk {
         match self.seen(OPERATION, scope).await? {
             Seen::Absent => Ok(()),
             Seen::Hidden => Err(hidden(OPERATION)),
-            Seen::Key(key) if id(&key) != wanted => Ok(()),
+            Seen::Key(key) if key_id(&key) != wanted => Ok(()),
             Seen::Key(_) => match self.reset_key(OPERATION, Effect::Repeatable, scope).await {
                 Err(error) if error.kind == FaultKind::NotFound => Ok(()),
                 reset => reset,

@@ -317,7 +317,8 @@ impl Backend<User> for Tyk {
         if listed.org_id != new.organization_id {
             return Err(reply.strange("made it somewhere else"));
         }
-        let record = UserRecord::from(listed);
+        let mut record = UserRecord::from(listed);
+        record.key_id = key.as_ref().map(key_id);
         writing.is(record.clone()).await;
         Ok(Created { record, one_time: key, unfinished: false })
     }

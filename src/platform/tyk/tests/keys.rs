@@ -146,6 +146,22 @@ async fn a_reset_whose_answer_is_lost_is_unknown_and_the_key_is_read_by_the_next
 }
 
 #[tokio::test]
+async fn a_user_is_shown_with_the_id_of_the_key_that_it_has_now() {
+    let scene = Scene::new();
+    let (scope, of, key) = scene.with_user().await;
+    let id = Lookup::Id(of.user_id.clone());
+    let shown = async |scene: &Scene| scene.users().find(&scope, &id).await.unwrap()[0].key_id.clone();
+    assert_eq!(shown(&scene).await, scene.tyk.authenticates(&of, &key).await.unwrap());
+    let made = scene.tokens().create(token(&of)).await.unwrap();
+    assert_eq!(shown(&scene).await, Some(made.record.id.clone()));
+    scene.tokens().delete(&of, &made.record.id).await.unwrap();
+    assert_ne!(shown(&scene).await, Some(made.record.id));
+    scene.world().hides_keys = true;
+    scene.pass(31);
+    assert_eq!(shown(&scene).await, None);
+}
+
+#[tokio::test]
 async fn what_a_key_cannot_have_is_refused() {
     let scene = Scene::new();
     let (_, of, _) = scene.with_user().await;

@@ -27,6 +27,7 @@ mod keys;
 mod lists;
 mod merging;
 mod organizations;
+mod served;
 mod technical;
 mod users;
 
