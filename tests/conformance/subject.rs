@@ -226,7 +226,7 @@ impl Subject {
                 };
                 let admin_key = AdminCredential::Key { secret: key.into(), name: "org-operator".to_owned() };
                 let backend = BackendCredential::Token(shown(ROCKIT_BACKEND));
-                Arc::new(Rockit::new(admin.unwrap(), admin_key, Some(backend), "apiKey".to_owned(), clock))
+                Arc::new(Rockit::new(admin.unwrap(), admin_key, Some(backend), "apiKey".to_owned()))
             }
         }
     }
