@@ -1,7 +1,5 @@
 //! The client against our own server of the dialect, which has real state.
 
-use std::collections::BTreeSet;
-
 use tempfile::TempDir;
 
 use super::*;
@@ -24,7 +22,7 @@ async fn server(quirks: &[Quirk]) -> Server {
         directory: Directory::open(files.path()).await.unwrap(),
         clock: clock(),
         secret: "aefah2Ef".into(),
-        quirks: BTreeSet::from_iter(quirks.iter().copied()),
+        quirks: quirks.iter().copied().collect(),
         late: Duration::from_secs(30),
         base: None,
     };

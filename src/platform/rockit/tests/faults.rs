@@ -52,7 +52,7 @@ async fn maintenance_is_said_and_waited_out_on_every_call() {
         "message": "down until noon",
         "retryAfter": "900",
     });
-    let quarter = FaultKind::Unavailable(Some(Duration::from_secs(900)));
+    let quarter = FaultKind::Unavailable(Some(Duration::from_mins(15)));
     for (call, _, outcome) in every_call(&|| answering(503, &[("retry-after", "900")], &body.to_string())).await {
         let error = outcome.expect_err(call);
         assert_eq!(error.kind, quarter, "{call}");

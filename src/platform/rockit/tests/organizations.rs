@@ -1,6 +1,7 @@
 //! The exchanges of the vendor's pages, member by member.
 
 use super::*;
+use crate::domain::entity::OrganizationChange;
 
 #[tokio::test]
 async fn an_organisation_is_created_as_the_page_shows_it() {
@@ -146,7 +147,6 @@ async fn an_organisation_cannot_be_read_and_its_account_shows_that_it_is_there()
 async fn nothing_of_an_organisation_changes() {
     let platform = rockit(&Scripted::default(), None);
     let update = async |change| Backend::<Organization>::update(&platform, &(), "ExampleOrg", &change).await;
-    use crate::domain::entity::OrganizationChange;
     let named = OrganizationChange { display_name: Some("x".to_owned()), ..OrganizationChange::default() };
     assert_eq!(update(named).await.unwrap_err().kind, FaultKind::Unsupported);
     let released = OrganizationChange { owner: Some(None), ..OrganizationChange::default() };

@@ -38,7 +38,7 @@ async fn server(quirks: &[Quirk]) -> Server {
         directory: Directory::open(files.path()).await.unwrap(),
         clock: clock(),
         secret: ADMIN_KEY.into(),
-        quirks: BTreeSet::from_iter(quirks.iter().copied()),
+        quirks: quirks.iter().copied().collect(),
         late: Duration::from_secs(30),
         base: None,
     };
@@ -140,7 +140,7 @@ async fn an_account_manages_the_users_of_its_organisation() {
     let again = Backend::<User>::create(acts, jane()).await.unwrap_err();
     assert_eq!(again.kind, FaultKind::AlreadyExists);
     for lookup in [by_id("jane"), by_name("jane")] {
-        assert_eq!(find_user(acts, lookup).await.unwrap(), [made.record.clone()]);
+        assert_eq!(find_user(acts, lookup).await.unwrap(), std::slice::from_ref(&made.record));
     }
 
     let change = UserChange { last_name: Some("Roe".to_owned()), ..roles(&[]) };
@@ -217,6 +217,6 @@ async fn a_server_that_leaves_the_password_out_or_is_in_maintenance_is_understoo
 
     let down = server(&[Quirk::RockitMaintenance]).await;
     let error = down.platform.probe().await.unwrap_err();
-    assert_eq!(error.kind, FaultKind::Unavailable(Some(Duration::from_secs(900))));
+    assert_eq!(error.kind, FaultKind::Unavailable(Some(Duration::from_mins(15))));
     assert!(error.message.contains("under maintenance"), "{error}");
 }
