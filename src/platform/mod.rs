@@ -27,14 +27,21 @@ use crate::domain::fault::FaultKind;
 mod budget;
 mod embedded;
 pub mod http;
+#[cfg(test)]
+mod in_memory;
 mod key;
 mod metered;
+mod rockfish;
+mod rockit;
+mod tried;
 mod tyk;
 
 pub use budget::{Budget, Limits};
 pub use embedded::Embedded;
 pub use key::key_id;
 pub use metered::Metered;
+pub use rockfish::Rockfish;
+pub use rockit::{AdminCredential, BackendCredential, Rockit};
 pub use tyk::Tyk;
 
 /// A failed platform call.

@@ -14,7 +14,9 @@ use crate::controller::input;
 use crate::controller::stop::Stop;
 use crate::domain::condition::Reason;
 use crate::platform::http::{self, Origin, Trust};
-use crate::platform::{AdminApi, Budget, Keeper, Limits};
+use crate::platform::{
+    Account, AdminApi, AdminCredential, BackendCredential, Budget, Keeper, Limits, Rockfish, Rockit, Tyk,
+};
 
 /// What a client is made of. It keeps track of the Secrets that were read, so that a change is noticed.
 pub(super) struct Ingredients<'a> {
@@ -28,8 +30,56 @@ pub(super) struct Ingredients<'a> {
 pub(super) async fn make(platform: &Platform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
     let spec = &platform.spec;
     match (&spec.tyk, &spec.rockfish, &spec.rockit) {
+        (Some(spec), ..) => tyk(spec, from).await,
+        (_, Some(spec), _) => rockfish(spec, from).await,
+        (.., Some(spec)) => rockit(spec, from).await,
         _ => Err(Stop::held(Reason::InvalidSpec, "give exactly one of embedded, tyk, rockfish and rockit")),
     }
+}
+
+async fn tyk(spec: &TykPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+    let secret = from.secret(&spec.admin_secret_ref).await?;
+    let origin = from.origin(&spec.url).await?;
+    Ok(Arc::new(Tyk::new(origin, secret, from.keeper(), from.parts.owner_id.clone(), from.parts.clock.clone())))
+}
+
+async fn rockfish(spec: &RockfishPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+    let invite = from.optional(spec.invite_code_secret_ref.as_ref()).await?;
+    let admin = match &spec.admin_url {
+        Some(url) => Some(from.origin(url).await?),
+        None => None,
+    };
+    let public = match &spec.url {
+        Some(url) => Some(from.origin(url).await?),
+        None => None,
+    };
+    Ok(Arc::new(Rockfish::new(admin, public, invite, from.parts.clock.clone())))
+}
+
+async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+    let token = from.optional(spec.admin_token_secret_ref.as_ref()).await?;
+    let key = from.optional(spec.admin_key_secret_ref.as_ref()).await?;
+    let admin = match (token, key) {
+        (Some(token), None) => AdminCredential::Token(token),
+        (None, Some(secret)) => AdminCredential::Key { secret, name: spec.admin_name.clone() },
+        _ => {
+            let message = "rockit: give exactly one of adminTokenSecretRef and adminKeySecretRef";
+            return Err(Stop::held(Reason::InvalidSpec, message));
+        }
+    };
+    let ready = from.optional(spec.backend_token_secret_ref.as_ref()).await?;
+    let backend = match (ready, &spec.account) {
+        (Some(token), _) => Some(BackendCredential::Token(token)),
+        (None, Some(account)) => Some(BackendCredential::Account(Account {
+            organization: account.organization.clone(),
+            username: account.username.clone(),
+            key: from.secret(&account.api_key_secret_ref).await?,
+        })),
+        (None, None) => None,
+    };
+    let origin = from.origin(&spec.url).await?;
+    let member = spec.api_key_member.clone();
+    Ok(Arc::new(Rockit::new(origin, admin, backend, member, from.parts.clock.clone())))
 }
 
 impl<'a> Ingredients<'a> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Method, Request, StatusCode};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -91,11 +92,15 @@ impl Origin {
             .await
             .map_err(|error| fault::transport(error, &call.operation, call.effect))?;
         let (head, body) = response.into_parts();
-        if !head.status.is_success() && !call.wanted.contains(&head.status) {
-            return Err(fault::status(head.status, &head.headers, &call.operation, call.effect, self.clock.now()));
+        let Call { operation, effect, wanted, judge, .. } = call;
+        let reply = Reply { status: head.status, headers: head.headers, body, operation, effect };
+        if let Some(error) = judge.and_then(|judge| judge(&reply, self.clock.now())) {
+            return Err(error);
         }
-        let Call { operation, effect, .. } = call;
-        Ok(Reply { status: head.status, headers: head.headers, body, operation, effect })
+        if !reply.status.is_success() && !wanted.contains(&reply.status) {
+            return Err(reply.fault(self.clock.now()));
+        }
+        Ok(reply)
     }
 
     fn request(&self, call: &Call) -> Result<Request<Bytes>, Error> {
@@ -142,6 +147,9 @@ impl Origin {
     }
 }
 
+/// What an answer means where its body says more than its status; `None` leaves it to the status.
+pub type Judge = fn(&Reply, Timestamp) -> Option<Error>;
+
 /// One request.
 #[derive(Debug)]
 pub struct Call {
@@ -154,6 +162,7 @@ pub struct Call {
     headers: Vec<(HeaderName, SecretString)>,
     body: Option<Zeroizing<Vec<u8>>>,
     wanted: Vec<StatusCode>,
+    judge: Option<Judge>,
     limit: usize,
 }
 
@@ -176,6 +185,7 @@ impl Call {
             headers: Vec::new(),
             body: None,
             wanted: Vec::new(),
+            judge: None,
             limit: REPLY_LIMIT,
         }
     }
@@ -218,6 +228,13 @@ impl Call {
         self
     }
 
+    /// Lets `judge` see every answer first, within the budget: so that a platform whose body asks to be left alone is.
+    #[must_use]
+    pub fn judged(mut self, judge: Judge) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
     /// Reads so many bytes of a reply and no more.
     #[must_use]
     pub fn limit(mut self, bytes: usize) -> Self {
@@ -243,6 +260,18 @@ impl Reply {
         serde_json::from_slice(&self.body).map_err(|_| self.strange("answered something that is not this API's JSON"))
     }
 
+    /// Whether it is a page for people: what a proxy answers, or what a wrong URL leads to.
+    pub fn is_page(&self) -> bool {
+        let content_type = self.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        content_type.is_some_and(|value| value.to_ascii_lowercase().starts_with("text/html"))
+            || self.body.trim_ascii_start().starts_with(b"<")
+    }
+
+    /// The error of a page in the place of a success.
+    pub fn page(&self) -> Error {
+        self.strange("answered with a web page")
+    }
+
     /// The error of an answer that says success and means something else.
     pub fn strange(&self, message: &str) -> Error {
         let (status, url) = (self.status.as_u16(), "is the Platform's URL the admin API's?");
@@ -255,7 +284,7 @@ impl Reply {
     }
 
     /// The error that its status stands for where nothing more is known of it.
-    pub fn fault(&self, now: jiff::Timestamp) -> Error {
+    pub fn fault(&self, now: Timestamp) -> Error {
         fault::status(self.status, &self.headers, &self.operation, self.effect, now)
     }
 }

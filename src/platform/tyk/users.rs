@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
 use super::document::Document;
@@ -20,7 +20,7 @@ use super::{Tyk, keys};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewUser, Page, User, UserChange, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Effect, exposed};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Error, key_id};
 
 /// The one role that a Dashboard has.
 const ADMIN: &str = "Admin";
@@ -43,6 +43,19 @@ pub(super) struct Listed {
     last_name: Option<String>,
     #[serde(default, rename = "user_permissions")]
     permissions: Value,
+    /// Of the key that it shows, only the id is kept.
+    #[serde(default, rename = "access_key", deserialize_with = "id_of_key")]
+    key_id: Option<String>,
+}
+
+fn id_of_key<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(shown_key(Option::<String>::deserialize(deserializer)?))
+}
+
+/// A Dashboard that keeps the keys of others to itself shows an empty one.
+fn shown_key(key: Option<String>) -> Option<String> {
+    let key = SecretString::from(key.unwrap_or_default());
+    (!key.expose_secret().is_empty()).then(|| key_id(&key))
 }
 
 impl From<&Document> for Listed {
@@ -55,6 +68,7 @@ impl From<&Document> for Listed {
             first_name: user.get("first_name"),
             last_name: user.get("last_name"),
             permissions: user.get(PERMISSIONS).unwrap_or_default(),
+            key_id: shown_key(user.get("access_key")),
         }
     }
 }
@@ -75,6 +89,7 @@ impl From<Listed> for UserRecord {
             roles: Some(if admin { vec![ADMIN.to_owned()] } else { Vec::new() }),
             permissions: permissions.into_iter().flatten().filter_map(text).collect(),
             owner: None,
+            key_id: user.key_id,
             partial: false,
         }
     }

@@ -18,7 +18,7 @@ async fn create_organization() {
     let found = rockit.data.directory.organizations_by_name("ExampleOrg").await.unwrap().remove(0);
     assert_eq!(found.display_name.as_deref(), Some("Example Organization"));
     let admin = rockit.data.directory.users_by_name(&found.id, "adminUser").await.unwrap().remove(0);
-    assert_eq!(admin.roles, ["Administrators"]);
+    assert_eq!(admin.roles.unwrap(), ["Administrators"]);
     assert_eq!(
         (admin.email.as_deref(), admin.first_name.as_deref(), admin.last_name.as_deref()),
         (Some("admin@example.org"), Some("John"), Some("Doe"))

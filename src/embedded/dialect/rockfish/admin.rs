@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::ROCKFISH;
 use super::refusal::Refusal;
 use super::shown::{Base, ShownOrganization, ShownProject, ShownToken, ShownUser, created};
-use crate::domain::entity::{Kind, NewOrganization};
+use crate::domain::entity::{Kind, NewOrganization, TykSettings};
 use crate::embedded::dialect::Serving;
 use crate::embedded::dialect::body::{BodyError, Members, Unfit};
 
@@ -25,6 +25,8 @@ pub(super) async fn create_organization(State(serving): Served, base: Base, body
         owner: String::new(),
         admin: None,
         key_pair: None,
+        link: None,
+        tyk: TykSettings::default(),
     };
     let made = serving.directory.create_organization(&ROCKFISH, new, serving.clock.now()).await?;
     Ok(created(&base.organization(&made.id, &made.name)))

@@ -17,7 +17,7 @@ use super::caller::header;
 use super::refusal::Refusal;
 use super::shown::{success, success_with};
 use super::{Face, ROCKIT, Served, check_name};
-use crate::domain::entity::{KeyPairValue, NewAdmin, NewOrganization};
+use crate::domain::entity::{KeyPairValue, NewAdmin, NewOrganization, TykSettings};
 use crate::embedded::dialect::Quirk;
 use crate::embedded::dialect::body::{BodyError, Members, Unfit};
 use crate::embedded::rules::printable_name;
@@ -110,6 +110,8 @@ pub(super) async fn create_organization(
             password: password.clone(),
         }),
         key_pair: Some(key_pair),
+        link: None,
+        tyk: TykSettings::default(),
     };
     face.serving.directory.create_organization(&ROCKIT, new, face.serving.clock.now()).await?;
     let message = "organization created";

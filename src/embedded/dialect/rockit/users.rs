@@ -40,6 +40,7 @@ pub(super) async fn create(State(face): Served, caller: Caller, body: Body) -> R
         first_name: None,
         last_name: None,
         roles: None,
+        permissions: None,
         owner: String::new(),
         password: None,
     };

@@ -1,0 +1,183 @@
+//! The calls that the page does not show: every object has an address of its own (`self`), so reading and deleting it
+//! there, and listing what is beside it, are the natural guesses.
+//!
+//! A server without such a call answers 404, 405 or 501 to every object; one with it answers 404 only to objects that are
+//! not there. So a 404 counts as absence only where an answer has proved that the call is there. Without that proof it is
+//! [`FaultKind::Unsupported`], which says "this cannot be told": never "absent", or what is there would be made again or
+//! believed gone.
+
+use http::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::send;
+use super::shown::Shown;
+use crate::domain::capability::Support;
+use crate::domain::entity::Kind;
+use crate::domain::fault::FaultKind;
+use crate::platform::Error;
+use crate::platform::http::{Call, Effect, Origin, Reply};
+use crate::platform::tried::Tried;
+
+/// The longest list that is read, in bytes: room for some ten thousand objects, because no paging is documented.
+pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
+
+const ABSENT: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
+const UNKNOWN_CALL: [StatusCode; 2] = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED];
+
+/// What is known of these calls for one kind of object.
+#[derive(Debug)]
+pub(super) struct Guessed {
+    segment: &'static str,
+    kind: Kind,
+    read: Tried,
+    list: Tried,
+    delete: Tried,
+}
+
+impl Guessed {
+    /// Nothing yet, of the objects below that path.
+    pub(super) fn new(segment: &'static str, kind: Kind) -> Self {
+        Self { segment, kind, read: Tried::default(), list: Tried::default(), delete: Tried::default() }
+    }
+
+    /// Whether one can be read.
+    pub(super) fn read(&self) -> Support {
+        self.read.support()
+    }
+
+    /// Whether they can be listed.
+    pub(super) fn list(&self) -> Support {
+        self.list.support()
+    }
+
+    /// Whether one can be deleted. On a server that can be asked what is there, a deletion that found nothing leaves the
+    /// next one to be tried.
+    pub(super) fn delete(&self) -> Support {
+        if self.delete.is_doubted() && self.read.is_proved() { Support::Unknown } else { self.delete.support() }
+    }
+
+    /// The object with that id; `None` only where the server is known to show what is there.
+    pub(super) async fn get<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+        id: &str,
+    ) -> Result<Option<T>, Error> {
+        let call = Call::new(operation, Effect::Reads, Method::GET, [self.segment, id]);
+        let Some(reply) = self.ask(origin, call, operation, &self.read).await? else {
+            return if self.read.is_proved() {
+                Ok(None)
+            } else {
+                self.read.doubt();
+                Err(self.untold(operation))
+            };
+        };
+        let shown: T = reply.json()?;
+        if shown.id() != id {
+            return Err(reply.strange("answered another object than the one that was asked for"));
+        }
+        self.read.prove();
+        Ok(Some(shown))
+    }
+
+    /// All objects. A list that is there is never 404, but a gateway's answer may be: it is asked for again.
+    pub(super) async fn all<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+    ) -> Result<Vec<T>, Error> {
+        let call = Call::new(operation, Effect::Reads, Method::GET, [self.segment]).limit(LIST_LIMIT);
+        let Some(reply) = self.ask(origin, call, operation, &self.list).await? else {
+            self.list.doubt();
+            return Err(self.unknown(operation));
+        };
+        let all: Vec<T> = reply.json()?;
+        self.list.prove();
+        Ok(all)
+    }
+
+    /// Removes the object with that id. Where the server has it and has no such call, or where neither can be told, that
+    /// is said: a deletion is never believed.
+    pub(super) async fn remove<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+        id: &str,
+    ) -> Result<(), Error> {
+        let call = Call::new(operation, Effect::Repeatable, Method::DELETE, [self.segment, id]);
+        if self.went(origin, operation, call).await? {
+            return Ok(());
+        }
+        match self.get::<T>(origin, operation, id).await {
+            Ok(None) => Ok(()),
+            // It is there, and was not found: so it is the call that is not.
+            Ok(Some(_)) => {
+                self.delete.miss();
+                Err(self.unknown(operation))
+            }
+            Err(error) => Err(self.doubted(error)),
+        }
+    }
+
+    /// Ends what hangs on an object of this kind, by a call that cannot be read back: a user's membership. That the user
+    /// is gone is proof that it is.
+    pub(super) async fn detach<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+        id: &str,
+        path: [&str; 4],
+    ) -> Result<(), Error> {
+        if self.went(origin, operation, Call::new(operation, Effect::Repeatable, Method::DELETE, path)).await? {
+            return Ok(());
+        }
+        match self.get::<T>(origin, operation, id).await {
+            Ok(None) => Ok(()),
+            Ok(Some(_)) => Err(self.doubted(self.untold(operation))),
+            Err(error) => Err(self.doubted(error)),
+        }
+    }
+
+    /// Sends a deletion. True if what it names is gone now, or was not there as a server says that is known to delete.
+    async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<bool, Error> {
+        let reply = self.ask(origin, call, operation, &self.delete).await?;
+        if reply.is_some() {
+            self.delete.prove();
+        }
+        Ok(self.delete.is_proved())
+    }
+
+    fn doubted(&self, error: Error) -> Error {
+        if error.kind == FaultKind::Unsupported {
+            self.delete.doubt();
+        }
+        error
+    }
+
+    /// Sends a call that may not be there; `None`: 404.
+    async fn ask(&self, origin: &Origin, call: Call, operation: &str, tried: &Tried) -> Result<Option<Reply>, Error> {
+        if tried.is_missing() {
+            return Err(self.unknown(operation));
+        }
+        let reply = send(origin, call.wants(ABSENT.into_iter().chain(UNKNOWN_CALL))).await?;
+        if UNKNOWN_CALL.contains(&reply.status) {
+            tried.miss();
+            return Err(self.unknown(operation));
+        }
+        Ok((!ABSENT.contains(&reply.status)).then_some(reply))
+    }
+
+    fn unknown(&self, operation: &str) -> Error {
+        let message = format!("this server has no call for that: Rockfish documents none for {}s", self.segment);
+        Error::new(FaultKind::Unsupported, operation, message)
+    }
+
+    fn untold(&self, operation: &str) -> Error {
+        let message = format!(
+            "the platform answers 404, and it has not shown yet that it has such a call, which Rockfish does not document: \
+             whether the {} is there cannot be told",
+            self.kind
+        );
+        Error::new(FaultKind::Unsupported, operation, message)
+    }
+}
