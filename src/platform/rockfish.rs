@@ -23,7 +23,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
 use super::http::{Call, Effect, Origin, Reply};
-use super::{AdminApi, Error, Need};
+use super::{AdminApi, Error, Need, Shown};
 use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Capability, Support};
 use crate::domain::entity::{InOrganization, Kind, OfUser};
@@ -186,6 +186,11 @@ impl AdminApi for Rockfish {
     /// No rule is documented.
     fn check_name(&self, _: Kind, _: &str) -> Result<(), String> {
         Ok(())
+    }
+
+    /// A new user comes with a token, machine or person.
+    fn shows(&self, shown: Shown) -> bool {
+        matches!(shown, Shown::UserToken(_))
     }
 
     fn needs(&self, need: Need) -> bool {

@@ -20,10 +20,10 @@ use serde_json::json;
 
 use super::http::{Call, Effect, Origin, Reply};
 use super::tried::Tried;
-use super::{Account, AdminApi, Error, Need, key_id};
+use super::{Account, AdminApi, Error, Need, Shown, key_id};
 use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Capability, Support};
-use crate::domain::entity::{InOrganization, Kind, OfUser};
+use crate::domain::entity::{InOrganization, Kind, OfUser, UserType};
 use crate::domain::fault::FaultKind;
 
 mod answer;
@@ -223,6 +223,21 @@ impl AdminApi for Rockit {
             Kind::Organization | Kind::User => name.replace(['-', '.'], "_"),
             Kind::Platform | Kind::Token => name.to_owned(),
         }
+    }
+
+    /// Names are unique, and the only ids that the page knows.
+    fn id_of_name(&self, kind: Kind, name: &str) -> Option<String> {
+        matches!(kind, Kind::Organization | Kind::User).then(|| name.to_owned())
+    }
+
+    /// The administrator's password, where the server shows it, and the API key of a machine. A person sets a password by
+    /// the invitation.
+    fn shows(&self, shown: Shown) -> bool {
+        matches!(shown, Shown::AdminPassword | Shown::UserToken(UserType::Machine))
+    }
+
+    fn invites(&self) -> bool {
+        true
     }
 
     fn needs(&self, need: Need) -> bool {

@@ -20,7 +20,7 @@ use http::{Method, StatusCode};
 use secrecy::SecretString;
 
 use super::http::{Call, Effect, Origin, Reply};
-use super::{AdminApi, Error, Keeper, Need};
+use super::{AdminApi, Error, Keeper, Need, Shown};
 use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Capability, Support};
 use crate::domain::entity::{InOrganization, Kind, OfUser, OrganizationRecord};
@@ -180,6 +180,11 @@ impl AdminApi for Tyk {
 
     fn marks(&self, kind: Kind) -> bool {
         kind == Kind::Organization
+    }
+
+    /// Every new user has an access key, machine or person.
+    fn shows(&self, shown: Shown) -> bool {
+        matches!(shown, Shown::UserToken(_))
     }
 
     fn needs(&self, need: Need) -> bool {
