@@ -8,7 +8,7 @@ use super::audit::nothing_secret_is_shown;
 use super::served::{Answer, Served, call};
 
 const ROTATE: &str = "org-operator.dev/rotate-requested-at";
-const HOUR_AGO: &str = "org-operator.dev/issued-at";
+const ISSUED: &str = "org-operator.dev/issued-at";
 
 /// A Dashboard, an operator, a namespace.
 struct Scene {
@@ -66,7 +66,8 @@ impl Scene {
 
     /// Makes an organisation as a script does: its id.
     async fn make_organization(&self, name: &str) -> String {
-        let made = self.admin(Method::POST, "/organisations/", Some(json!({ "owner_name": name, "cname": "old" }))).await;
+        let made =
+            self.admin(Method::POST, "/organisations/", Some(json!({ "owner_name": name, "cname": "old" }))).await;
         assert_eq!((made.status, &made.body["Message"]), (StatusCode::OK, &json!("Org created")));
         made.body["Meta"].as_str().unwrap().to_owned()
     }
@@ -93,7 +94,8 @@ impl Scene {
     /// Waits until the example's machine has another key than `old`, in both Secrets: the key.
     async fn renewed(&self, old: &str) -> String {
         let renewed = eventually("the key is renewed in both Secrets", PATIENCE, async || {
-            let (user, token) = (self.cluster.secret("tyk-operator-conf").await, self.cluster.secret("tyk-operator-token").await);
+            let (user, token) =
+                (self.cluster.secret("tyk-operator-conf").await, self.cluster.secret("tyk-operator-token").await);
             let values = [
                 user.as_ref().and_then(|user| user.get("TYK_AUTH")).cloned().unwrap_or_default(),
                 user.as_ref().and_then(|user| user.get("token")).cloned().unwrap_or_default(),
@@ -171,12 +173,16 @@ async fn a_change_of_the_manifest_changes_that_and_nothing_else() {
     document["cname"] = json!("portal.jive.ly");
     assert_eq!(scene.organization(&id).await.body, document);
 
+    // Who has no permission at all is an administrator to Tyk: that is not what was asked for.
     cluster.patch("User", "tyk-operator", json!({ "spec": { "roles": [] } })).await;
+    operator.wait_reason(cluster, "User", "tyk-operator", "InvalidSpec").await;
+    let analytics = json!({ "permissions": { "analytics": "read" } });
+    cluster.patch("User", "tyk-operator", json!({ "spec": { "tyk": analytics } })).await;
     let permissions = json!({ "permissions": { "apis": "write" } });
     cluster.patch("User", "ada", json!({ "spec": { "lastName": "King", "tyk": permissions } })).await;
     operator.wait_ready(cluster, "User", "tyk-operator").await;
     operator.wait_ready(cluster, "User", "ada").await;
-    assert_ne!(scene.user("tyk-operator").await["user_permissions"]["IsAdmin"], "admin");
+    assert_eq!(scene.user("tyk-operator").await["user_permissions"], json!({ "analytics": "read" }));
     let ada = scene.user("ada").await;
     assert_eq!(ada["last_name"], "King");
     assert_eq!(ada["user_permissions"], json!({ "apis": "write", "analytics": "read" }));
@@ -194,7 +200,7 @@ async fn a_renewed_key_is_in_both_secrets_and_the_one_before_is_dead() {
     operator.wait_ready(cluster, "Token", "tyk-operator").await;
 
     // By time: what was published so long ago is due.
-    let long_ago = json!({ "metadata": { "annotations": { HOUR_AGO: "2020-01-01T00:00:00Z" } } });
+    let long_ago = json!({ "metadata": { "annotations": { ISSUED: "2020-01-01T00:00:00Z" } } });
     cluster.patch("Secret", "tyk-operator-token", long_ago).await;
     let third = scene.renewed(&second).await;
     assert!(scene.is_live(&third).await && !scene.is_live(&second).await);
@@ -234,18 +240,19 @@ async fn a_second_token_of_a_user_and_an_overlap_are_refused() {
 async fn what_is_there_is_taken_over_by_its_id_and_on_request_only() {
     let scene = Scene::with_platform().await;
     let Scene { operator, cluster, .. } = &scene;
-    let (first, second) = (scene.make_organization("Jively").await, scene.make_organization("Jively").await);
+    let first = scene.make_organization("Jively").await;
     let untouched = scene.organization(&first).await.body;
     cluster
         .apply("{kind: Organization, metadata: {name: jively}, spec: {platformRef: {name: dashboard}, externalName: Jively}}")
         .await;
     let refused = operator.wait_reason(cluster, "Organization", "jively", "AlreadyExists").await;
     assert!(refused["status"]["externalID"].is_null());
-    cluster.patch("Organization", "jively", json!({ "spec": { "adoptionPolicy": "IfExists" } })).await;
+    let second = scene.make_organization("Jively").await;
     let two = operator.wait_reason(cluster, "Organization", "jively", "Ambiguous").await;
     let message = condition(&two, "Ready")["message"].as_str().unwrap();
     assert!(message.contains(&first) && message.contains(&second), "{message}");
-    cluster.patch("Organization", "jively", json!({ "spec": { "externalID": second } })).await;
+    let adopt = json!({ "spec": { "externalID": second, "adoptionPolicy": "IfExists" } });
+    cluster.patch("Organization", "jively", adopt).await;
     let adopted = operator.wait_ready(cluster, "Organization", "jively").await;
     assert_eq!(adopted["status"]["origin"], "Adopted");
     assert_eq!(scene.organization(&first).await.body, untouched);
@@ -268,7 +275,10 @@ async fn what_is_there_is_taken_over_by_its_id_and_on_request_only() {
     assert_eq!(adopted["status"]["externalID"], made.body["Meta"]["id"]);
     assert_eq!(cluster.secret("ci-credentials").await, None);
     // Its key is its own until somebody asks for another one.
-    assert_eq!(scene.api(Method::GET, &format!("/users/{}", made.body["Meta"]["id"].as_str().unwrap()), &key).await.status, StatusCode::OK);
+    assert_eq!(
+        scene.api(Method::GET, &format!("/users/{}", made.body["Meta"]["id"].as_str().unwrap()), &key).await.status,
+        StatusCode::OK
+    );
 }
 
 #[tokio::test]
@@ -335,7 +345,10 @@ async fn a_lost_technical_administrator_is_made_anew() {
     let second = cluster.secret(&name).await.unwrap();
     assert_ne!(first["userID"], second["userID"]);
     assert!(scene.is_live(&second["token"]).await && !scene.is_live(&first["token"]).await);
-    assert_eq!(scene.admin(Method::GET, &format!("/users/{}", first["userID"]), None).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(
+        scene.admin(Method::GET, &format!("/users/{}", first["userID"]), None).await.status,
+        StatusCode::NOT_FOUND
+    );
 }
 
 #[tokio::test]
@@ -354,7 +367,10 @@ async fn a_changed_credential_is_picked_up_and_an_outage_flips_nothing() {
     scene.give_secret(other).await;
     scene.operator.wait_ready(&scene.cluster, "Platform", "dashboard").await;
     let now = scene.cluster.get("Organization", "jively").await.unwrap();
-    assert_eq!(now["metadata"]["resourceVersion"], settled["metadata"]["resourceVersion"], "at rest nothing is written");
+    assert_eq!(
+        now["metadata"]["resourceVersion"], settled["metadata"]["resourceVersion"],
+        "at rest nothing is written"
+    );
     let log = scene.operator.log();
     assert!(!log.contains(other), "the secret is logged");
 }
