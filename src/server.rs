@@ -1,4 +1,5 @@
-//! The operator's own port: probes, metrics, and the embedded backend's login and introspection.
+//! The operator's own port: probes, metrics, and the embedded backend's login and introspection. [`backend`] serves the
+//! dialects.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,11 +10,14 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub mod backend;
+
 use crate::clock::Clock;
 use crate::embedded::{Directory, http};
 use crate::telemetry::{CONTENT_TYPE, Metrics};
 
-/// Whether the operator is at work: its caches hold what the API server has.
+/// Whether the process is at work: the operator's caches hold what the API server has, or the backend's listeners are
+/// bound.
 #[derive(Clone, Debug, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
@@ -21,6 +25,11 @@ impl Readiness {
     /// From now on it is.
     pub fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// No longer.
+    pub fn unset(&self) {
+        self.0.store(false, Ordering::Relaxed);
     }
 
     fn get(&self) -> bool {
@@ -42,23 +51,22 @@ pub async fn serve(
 }
 
 fn router(readiness: Readiness, metrics: Arc<Metrics>, directory: Option<Directory>, clock: Clock) -> Router {
-    let own = Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route(
-            "/readyz",
-            get(move || async move {
-                if readiness.get() {
-                    (StatusCode::OK, "ok\n")
-                } else {
-                    (StatusCode::SERVICE_UNAVAILABLE, "caches not filled yet\n")
-                }
-            }),
-        )
+    let own = probes(readiness, "caches not filled yet\n")
         .route("/metrics", get(move || async move { ([(header::CONTENT_TYPE, CONTENT_TYPE)], metrics.encode()) }));
     match directory {
         Some(directory) => own.merge(http::router(directory, clock)),
         None => own,
     }
+}
+
+/// `/healthz`, and `/readyz`, which says that much while it is not.
+fn probes(readiness: Readiness, unready: &'static str) -> Router {
+    Router::new().route("/healthz", get(|| async { "ok\n" })).route(
+        "/readyz",
+        get(move || async move {
+            if readiness.get() { (StatusCode::OK, "ok\n") } else { (StatusCode::SERVICE_UNAVAILABLE, unready) }
+        }),
+    )
 }
 
 #[cfg(test)]

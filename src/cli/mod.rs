@@ -2,8 +2,11 @@
 
 use clap::{Parser, Subcommand};
 
+mod backend;
 mod crds;
 mod run;
+mod stop;
+mod values;
 
 /// A command that failed: the line that says what was wrong and what to do.
 pub type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -24,6 +27,8 @@ struct Cli {
 enum Command {
     /// Runs the operator against the cluster of the current kubeconfig, or the one it is in
     Run(Box<run::Run>),
+    /// Serves the embedded backend in the dialects of the platforms
+    Backend(Box<backend::Backend>),
     /// Prints the custom resource definitions
     Crds(crds::Crds),
 }
@@ -32,6 +37,7 @@ enum Command {
 pub fn main() -> Result<(), Failure> {
     match Cli::parse().command {
         Command::Run(run) => run.main(),
+        Command::Backend(backend) => backend.main(),
         Command::Crds(crds) => crds.main(),
     }
 }

@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use jiff::SignedDuration;
 use kube::{Client, Config};
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::stop::stop_on_signal;
+use super::values::duration;
 use crate::api::{GROUP, VERSION};
 use crate::clock::Clock;
 use crate::controller::connection::{self, Platforms};
@@ -177,30 +176,6 @@ async fn definitions(client: &Client, url: String) -> Result<(), StartError> {
         Err(kube::Error::Api(status)) if status.code == 404 => Err(StartError::NoDefinitions),
         Err(source @ kube::Error::Api(_)) => Err(StartError::Refused { url, source }),
         Err(source) => Err(StartError::Unreachable { url, source }),
-    }
-}
-
-/// Cancelled by SIGTERM or SIGINT.
-fn stop_on_signal() -> std::io::Result<CancellationToken> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = CancellationToken::new();
-    let cancel = stop.clone();
-    tokio::spawn(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: calls in flight are ended first");
-        cancel.cancel();
-    });
-    Ok(stop)
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let parsed: SignedDuration = text.parse().map_err(|_| "write a duration such as 10m or 90s".to_owned())?;
-    match Duration::try_from(parsed) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err("write a duration longer than nothing".to_owned()),
     }
 }
 

@@ -18,6 +18,7 @@ use super::note::Note;
 use super::report;
 use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
+use crate::domain::capability::deletion_of;
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{Created, Entity, Kind, Record as _};
 use crate::domain::fault::{FaultKind, Requeue};
@@ -124,7 +125,7 @@ impl<K: Managed> Act<K> {
             Step::Revoke(id) => {
                 self.progress.doing("revoking on the platform");
                 let api = self.api()?;
-                K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?;
+                self.end(api.as_ref(), &id).await?;
                 self.note("Revoked", format!("revoked the {} {id} on the platform", K::KIND));
                 Ok(())
             }
@@ -133,7 +134,7 @@ impl<K: Managed> Act<K> {
                 self.progress.doing("deleting on the platform");
                 self.still_meant().await?;
                 let api = self.api()?;
-                K::backend(api.as_ref()).delete(&self.desired.place.scope, &id).await?;
+                self.end(api.as_ref(), &id).await?;
                 self.republish(api.as_ref()).await;
                 self.note("Deleted", format!("deleted the {} {} on the platform ({id})", K::KIND, self.desired.name));
                 Ok(())
@@ -242,6 +243,20 @@ impl<K: Managed> Act<K> {
             requeue: Requeue::After(AT_ONCE),
             outage: false,
         })
+    }
+
+    /// Where only trying tells whether the platform can, it is known now, and the next plan begins from that.
+    async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
+        let ended = K::backend(api).delete(&self.desired.place.scope, id).await;
+        let tried = ended.as_ref().is_err_and(|error| error.kind == FaultKind::Unsupported);
+        if tried && self.desired.place.cannot(deletion_of(K::KIND)) {
+            return Err(Stop::Held {
+                state: State::new(Reason::Progressing, "this server has no call that ends it, as trying has shown"),
+                requeue: Requeue::After(AT_ONCE),
+                outage: false,
+            });
+        }
+        Ok(ended?)
     }
 
     async fn release(&mut self, id: &str) -> Result<(), Stop> {

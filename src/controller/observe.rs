@@ -17,10 +17,10 @@ use crate::api::annotation::{
     FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
     SECRET_ROTATED_FOR,
 };
-use crate::domain::capability::Capability;
+use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
-use crate::domain::facts::{Candidate, Content, Facts, Powers, Slot, SlotState, TokenFacts};
+use crate::domain::facts::{Candidate, Content, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
 use crate::domain::fault::FaultKind;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
@@ -196,15 +196,11 @@ fn unreachable() -> State {
 
 fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
     let place = &desired.place;
-    let (marks, deletes) = match K::KIND {
-        Kind::User => (Capability::OwnerMark, Capability::UserDelete),
-        // A token's mark is found by listing.
-        Kind::Token => (Capability::TokenList, Capability::TokenRevoke),
-        Kind::Platform | Kind::Organization => (Capability::OwnerMark, Capability::OrganizationDelete),
-    };
+    // A token's mark is found by listing.
+    let listed = K::KIND != Kind::Token || place.can(Capability::TokenList);
     Powers {
-        marks: place.can(marks) && place.marks(K::KIND),
-        deletes: !place.cannot(deletes),
+        marks: listed && place.marks(K::KIND),
+        deletes: !place.cannot(deletion_of(K::KIND)),
         visible_after: place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default(),
     }
 }
@@ -281,6 +277,8 @@ async fn token_facts<K: Managed>(
         at.is_some_and(|at| at <= now)
     });
     let shared = match &desired.shared {
+        // The way out goes by the id alone.
+        Some(_) if object.meta().deletion_timestamp.is_some() => Some(SharedKey::default()),
         Some(shared) => Some(shared::read(context, &object.namespace().unwrap_or_default(), shared).await?.0),
         None => None,
     };

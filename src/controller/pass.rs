@@ -116,6 +116,7 @@ pub async fn pass<K: Managed>(
     match verdict {
         Verdict::Gone => Err(Stop::Gone),
         Verdict::Held(state, requeue) => Err(Stop::Held { state, requeue, outage: false }),
+        Verdict::Hidden(state, requeue) => Err(Stop::Held { state, requeue, outage: true }),
         Verdict::Settled { how, .. } => {
             let Some(mut record) = done.record else {
                 return Err(Stop::Again);

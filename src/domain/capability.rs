@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::entity::Kind;
+
 /// Something that platforms differ in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[allow(missing_docs, reason = "the words are the API's own")]
@@ -52,6 +54,15 @@ impl Capability {
     /// The word in status: the variant's own name.
     pub fn name(self) -> String {
         format!("{self:?}")
+    }
+}
+
+/// What it takes to end an object of that kind: to remove it, and of a token to revoke it.
+pub const fn deletion_of(kind: Kind) -> Capability {
+    match kind {
+        Kind::User => Capability::UserDelete,
+        Kind::Token => Capability::TokenRevoke,
+        Kind::Platform | Kind::Organization => Capability::OrganizationDelete,
     }
 }
 

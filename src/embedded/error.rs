@@ -123,6 +123,9 @@ pub enum OpenError {
         /// What is missing or wrong, in words.
         what: &'static str,
     },
+    /// Its invitations cannot be listed.
+    #[error("cannot list the invitations: let this version's backend open the data directory once")]
+    Invitations(#[source] DirectoryError),
     /// Passwords cannot be hashed here.
     #[error("passwords cannot be hashed: give the process more memory")]
     Passwords(#[source] DirectoryError),

@@ -12,6 +12,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router, middleware};
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
@@ -107,7 +108,8 @@ struct Introspection {
     token: Option<ActiveToken>,
 }
 
-/// The members of RFC 7662, section 2.2, that fit, and the token's own.
+/// The members of RFC 7662, section 2.2, that fit, and the token's own. An access key has no claims, so it has those of
+/// its holder alone.
 #[derive(Serialize)]
 struct ActiveToken {
     token_type: &'static str,
@@ -115,14 +117,20 @@ struct ActiveToken {
     /// A machine is a client in OAuth's words; a person is not.
     #[serde(skip_serializing_if = "Option::is_none")]
     client_id: Option<String>,
-    username: String,
-    iss: String,
-    iat: i64,
-    nbf: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     exp: Option<i64>,
-    token_id: String,
-    org_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    org_id: Option<String>,
 }
 
 async fn introspect(
@@ -132,35 +140,67 @@ async fn introspect(
 ) -> Result<Json<Introspection>, Refusal> {
     let now = face.clock.now();
     let caller = match bearer(&headers) {
-        Some(token) => face.directory.authenticate(&token, now).await?,
+        Some(token) => face.holder(&token, now).await?,
         None => None,
-    }
-    .ok_or(Refusal::NotAuthorised)?;
+    };
+    let caller = caller.ok_or(Refusal::NotAuthorised)?;
     let Form(request) = body.map_err(|rejection| malformed(rejection.status()))?;
-    let token = face
-        .directory
-        .introspect(&request.token, now)
-        .await?
-        .filter(|(principal, _)| principal.organization_id == caller.organization_id)
-        .map(|(principal, claims)| active(principal, claims));
-    Ok(Json(Introspection { active: token.is_some(), token }))
+    let token = face.holder(&request.token, now).await?.filter(|holder| caller.may_ask_about(holder));
+    Ok(Json(Introspection { active: token.is_some(), token: token.map(|holder| holder.token) }))
 }
 
-fn active(principal: Principal, claims: Claims) -> ActiveToken {
+/// What is known of a token or an access key that somebody holds.
+struct Holder {
+    /// Where it serves.
+    organizations: Vec<String>,
+    token: ActiveToken,
+}
+
+impl Holder {
+    /// Whoever is in one organisation with it, and its own user.
+    fn may_ask_about(&self, other: &Self) -> bool {
+        self.token.sub == other.token.sub || self.organizations.iter().any(|one| other.organizations.contains(one))
+    }
+}
+
+impl Face {
+    /// Whose token or access key that is. A token of no organisation serves wherever its user is a member.
+    async fn holder(&self, shown: &SecretString, now: Timestamp) -> Result<Option<Holder>, DirectoryError> {
+        if let Some((principal, claims)) = self.directory.introspect(shown, now).await? {
+            return Ok(Some(holder(principal, Some(&claims))));
+        }
+        if let Some(principal) = self.directory.authenticate_access_key(shown).await? {
+            return Ok(Some(holder(principal, None)));
+        }
+        let Some(caller) = self.directory.caller(shown, now, Timestamp::MAX).await? else { return Ok(None) };
+        Ok(self.directory.inner.signer.verify(shown).filter(|claims| claims.org_id.is_none()).map(|claims| Holder {
+            organizations: caller.memberships.into_iter().map(|membership| membership.organization_id).collect(),
+            token: active(claims.user_id.clone(), None, Some(&claims)),
+        }))
+    }
+}
+
+fn holder(principal: Principal, claims: Option<&Claims>) -> Holder {
+    let mut token = active(principal.user_id, Some(principal.username.clone()), claims);
+    if principal.user_type == UserType::Machine {
+        token.client_id = Some(principal.username);
+    }
+    token.org_id = Some(principal.organization_id.clone());
+    Holder { organizations: vec![principal.organization_id], token }
+}
+
+fn active(sub: String, username: Option<String>, claimed: Option<&Claims>) -> ActiveToken {
     ActiveToken {
         token_type: "Bearer",
-        client_id: match principal.user_type {
-            UserType::Machine => Some(principal.username.clone()),
-            UserType::Person => None,
-        },
-        username: principal.username,
-        sub: claims.user_id,
-        iss: claims.iss,
-        iat: claims.iat,
-        nbf: claims.nbf,
-        exp: claims.exp,
-        token_id: claims.token_id,
-        org_id: principal.organization_id,
+        sub,
+        client_id: None,
+        username,
+        iat: claimed.map(|claims| claims.iat),
+        nbf: claimed.map(|claims| claims.nbf),
+        exp: claimed.and_then(|claims| claims.exp),
+        iss: claimed.map(|claims| claims.iss.clone()),
+        token_id: claimed.map(|claims| claims.token_id.clone()),
+        org_id: claimed.and_then(|claims| claims.org_id.clone()),
     }
 }
 

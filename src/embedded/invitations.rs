@@ -4,20 +4,22 @@
 //! They do not end: the vendor's pages name no time, and an administrator who deletes the user takes the invitation too.
 
 use std::future::Future;
+use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use sqlx::SqliteConnection;
+use sqlx::{Connection as _, SqliteConnection};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
 
 use super::directory::{Directory, stored_time};
-use super::error::DirectoryError;
+use super::error::{DirectoryError, OpenError};
 use super::memberships::UserRow;
 use super::rules::Rules;
+use super::storage;
 use super::token::Signer;
 use crate::domain::entity::{Kind, OfUser};
 
@@ -80,27 +82,16 @@ struct InvitationRow {
 impl Directory {
     /// The invitations whose link nobody has opened yet, the oldest first: those that were sent, and those that were not.
     pub async fn invitations(&self) -> Result<Vec<Invitation>, DirectoryError> {
-        let rows: Vec<InvitationRow> = sqlx::query_as(
-            "SELECT i.id, o.name AS organization, u.username, i.email, u.first_name, u.last_name, i.created_at, i.sent_at \
-             FROM invitations i JOIN organizations o ON o.id = i.organization_id JOIN users u ON u.id = i.user_id \
-             ORDER BY i.created_at, i.id",
-        )
-        .fetch_all(&mut *self.reader().await?)
-        .await?;
-        let invitation = |row: InvitationRow| {
-            Ok(Invitation {
-                code: code(&self.inner.signer, &row.id),
-                created_at: stored_time(row.created_at)?,
-                sent_at: row.sent_at.map(stored_time).transpose()?,
-                id: row.id,
-                organization: row.organization,
-                username: row.username,
-                email: row.email,
-                first_name: row.first_name,
-                last_name: row.last_name,
-            })
-        };
-        rows.into_iter().map(invitation).collect()
+        all(&mut *self.reader().await?, &self.inner.signer).await
+    }
+
+    /// The same of the data directory at that path, which another process may have open: it is read and nothing else.
+    pub async fn invitations_of(directory: &Path) -> Result<Vec<Invitation>, OpenError> {
+        let (mut connection, signing_key) = storage::read_only(directory).await?;
+        let invitations = all(&mut connection, &Signer::new(signing_key)).await;
+        // Nothing was written, so nothing is lost.
+        let _ = connection.close().await;
+        invitations.map_err(OpenError::Invitations)
     }
 
     /// Ends once an invitation was made since the last call ended; the first call looks back to the opening of the
@@ -205,6 +196,31 @@ impl Directory {
 /// 256 bits in the characters of an address, which only the holder of the key can make.
 fn code(signer: &Signer, id: &str) -> SecretString {
     SecretString::from(URL_SAFE_NO_PAD.encode(&*signer.derive(PURPOSE, &[id.as_bytes()])))
+}
+
+/// All that are there.
+async fn all(connection: &mut SqliteConnection, signer: &Signer) -> Result<Vec<Invitation>, DirectoryError> {
+    let rows: Vec<InvitationRow> = sqlx::query_as(
+        "SELECT i.id, o.name AS organization, u.username, i.email, u.first_name, u.last_name, i.created_at, i.sent_at \
+         FROM invitations i JOIN organizations o ON o.id = i.organization_id JOIN users u ON u.id = i.user_id \
+         ORDER BY i.created_at, i.id",
+    )
+    .fetch_all(connection)
+    .await?;
+    let invitation = |row: InvitationRow| {
+        Ok(Invitation {
+            code: code(signer, &row.id),
+            created_at: stored_time(row.created_at)?,
+            sent_at: row.sent_at.map(stored_time).transpose()?,
+            id: row.id,
+            organization: row.organization,
+            username: row.username,
+            email: row.email,
+            first_name: row.first_name,
+            last_name: row.last_name,
+        })
+    };
+    rows.into_iter().map(invitation).collect()
 }
 
 /// Writes the invitation of a new member where the dialect invites them, in the transaction that makes them.

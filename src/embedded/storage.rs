@@ -113,18 +113,58 @@ fn migration_failed(path: &Path, error: MigrateError) -> OpenError {
     }
 }
 
+/// Opens the database of a data directory that another process may have open, to read and nothing else; with the signing
+/// key. Nothing is made that is not there, and no form is changed.
+pub(super) async fn read_only(directory: &Path) -> Result<(SqliteConnection, Zeroizing<Vec<u8>>), OpenError> {
+    let path = directory.join(DATABASE);
+    let unreadable = |source| OpenError::Unreadable { path: path.clone(), source };
+    let mut connection = SqliteConnectOptions::new()
+        .filename(&path)
+        .read_only(true)
+        .busy_timeout(BUSY)
+        .disable_statement_logging()
+        .connect()
+        .await
+        .map_err(unreadable)?;
+    let identity = stored_identity(&mut connection, &path).await?;
+    let (_, key) = identity.ok_or(OpenError::Damaged { path, what: "the signing key is missing" })?;
+    Ok((connection, key))
+}
+
 /// The directory's id and signing key, made in one transaction when neither is there.
 async fn identity(connection: &mut SqliteConnection, path: &Path) -> Result<(Uuid, Zeroizing<Vec<u8>>), OpenError> {
     let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
-    let damaged = |what| OpenError::Damaged { path: path.to_owned(), what };
-
     let mut transaction = connection.begin().await.map_err(unreadable)?;
+    if let Some(stored) = stored_identity(&mut transaction, path).await? {
+        return Ok(stored);
+    }
+    let id = Uuid::new_v4();
+    let mut key = Zeroizing::new(vec![0; SIGNING_KEY_BYTES]);
+    getrandom::fill(&mut key).map_err(OpenError::NoRandomness)?;
+    let encoded = Zeroizing::new(STANDARD.encode(&*key));
+    sqlx::query("INSERT INTO meta (name, value) VALUES ('directory_id', $1), ('signing_key', $2)")
+        .bind(id.to_string())
+        .bind(encoded.as_str())
+        .execute(&mut *transaction)
+        .await
+        .map_err(unreadable)?;
+    transaction.commit().await.map_err(unreadable)?;
+    Ok((id, key))
+}
+
+/// The directory's id and signing key as they are stored; none where neither is.
+async fn stored_identity(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<Option<(Uuid, Zeroizing<Vec<u8>>)>, OpenError> {
+    let unreadable = |source| OpenError::Unreadable { path: path.to_owned(), source };
+    let damaged = |what| OpenError::Damaged { path: path.to_owned(), what };
     let id: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'directory_id'")
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(unreadable)?;
     let key: Option<String> = sqlx::query_scalar("SELECT value FROM meta WHERE name = 'signing_key'")
-        .fetch_optional(&mut *transaction)
+        .fetch_optional(&mut *connection)
         .await
         .map_err(unreadable)?;
     match (id, key.map(Zeroizing::new)) {
@@ -135,22 +175,9 @@ async fn identity(connection: &mut SqliteConnection, path: &Path) -> Result<(Uui
             if key.len() != SIGNING_KEY_BYTES {
                 return Err(damaged("the signing key has the wrong length"));
             }
-            Ok((id, key))
+            Ok(Some((id, key)))
         }
-        (None, None) => {
-            let id = Uuid::new_v4();
-            let mut key = Zeroizing::new(vec![0; SIGNING_KEY_BYTES]);
-            getrandom::fill(&mut key).map_err(OpenError::NoRandomness)?;
-            let encoded = Zeroizing::new(STANDARD.encode(&*key));
-            sqlx::query("INSERT INTO meta (name, value) VALUES ('directory_id', $1), ('signing_key', $2)")
-                .bind(id.to_string())
-                .bind(encoded.as_str())
-                .execute(&mut *transaction)
-                .await
-                .map_err(unreadable)?;
-            transaction.commit().await.map_err(unreadable)?;
-            Ok((id, key))
-        }
+        (None, None) => Ok(None),
         (None, Some(_)) => Err(damaged("the directory's id is missing")),
         (Some(_), None) => Err(damaged("the signing key is missing")),
     }

@@ -40,6 +40,9 @@ pub struct Budget {
 struct Breaker {
     failures: u32,
     closed_until: Option<Instant>,
+    /// What was said when it closed: it is said again for what is not asked meanwhile, so that an object's message does not
+    /// change with every try.
+    why: String,
 }
 
 impl Budget {
@@ -69,13 +72,12 @@ impl Budget {
     }
 
     fn admit(&self, operation: &str) -> Result<(), Error> {
-        let left = self.breaker().closed_until.and_then(|until| until.checked_duration_since(Instant::now()));
+        let breaker = self.breaker();
+        let left = breaker.closed_until.and_then(|until| until.checked_duration_since(Instant::now()));
         match left {
-            Some(left) if !left.is_zero() => Err(Error::new(
-                FaultKind::Unavailable(Some(left)),
-                operation,
-                "the platform is left alone for a while, because it did not answer or asked for it",
-            )),
+            Some(left) if !left.is_zero() => {
+                Err(Error::new(FaultKind::Unavailable(Some(left)), operation, breaker.why.clone()))
+            }
             _ => Ok(()),
         }
     }
@@ -93,7 +95,10 @@ impl Budget {
                 None
             }
         };
-        breaker.closed_until = pause.map(|pause| Instant::now() + pause).or(breaker.closed_until);
+        if let (Some(pause), Err(error)) = (pause, result) {
+            breaker.closed_until = Some(Instant::now() + pause);
+            breaker.why.clone_from(&error.message);
+        }
     }
 
     fn breaker(&self) -> MutexGuard<'_, Breaker> {

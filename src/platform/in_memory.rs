@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -14,6 +15,7 @@ use tower::ServiceExt as _;
 use super::http::{Limit, Origin, Service, TransportError};
 use super::{Budget, Limits};
 use crate::clock::Clock;
+use crate::domain::fault::FaultKind;
 
 /// The API at `base`, which that router serves.
 pub(super) fn origin(base: &str, router: Router, clock: &Clock) -> Origin {
@@ -58,7 +60,44 @@ struct Answer {
     body: String,
 }
 
-/// A server that gives each call the answer that the test wrote for it last, and 404 without a body to any other.
+/// An answer that is a fault, and what it means of a call that reads or may be repeated, and of one that creates.
+pub(super) struct Fault {
+    pub(super) status: u16,
+    pub(super) headers: &'static [(&'static str, &'static str)],
+    pub(super) body: &'static str,
+    pub(super) repeatable: FaultKind,
+    pub(super) creation: FaultKind,
+}
+
+/// The faults that mean the same on every call.
+pub(super) fn faults() -> Vec<Fault> {
+    let unavailable = FaultKind::Unavailable(None);
+    let both = |status, kind| Fault { status, headers: &[], body: "", repeatable: kind, creation: kind };
+    let strange = |status, headers, body| Fault {
+        status,
+        headers,
+        body,
+        repeatable: unavailable,
+        creation: FaultKind::OutcomeUnknown,
+    };
+    let nine = Some(Duration::from_secs(9));
+    vec![
+        Fault { headers: &[("location", "https://elsewhere.example/")], ..both(307, unavailable) },
+        both(400, FaultKind::Invalid),
+        both(409, FaultKind::AlreadyExists),
+        both(429, FaultKind::RateLimited(None)),
+        Fault { headers: &[("retry-after", "9")], ..both(429, FaultKind::RateLimited(nine)) },
+        both(503, unavailable),
+        Fault { headers: &[("retry-after", "9")], ..both(503, FaultKind::Unavailable(nine)) },
+        strange(500, &[], "boom"),
+        strange(502, &[], "<html>"),
+        strange(200, &[("content-type", "text/html; charset=utf-8")], "Welcome"),
+        strange(200, &[], "<!doctype html><title>Welcome</title>"),
+    ]
+}
+
+/// A server that gives each call the answer that the test wrote for it last, and 404 without a body, or what the test wrote
+/// for all, to any other.
 #[derive(Clone, Default)]
 pub(super) struct Scripted {
     answers: Arc<Mutex<BTreeMap<String, Answer>>>,
@@ -76,6 +115,11 @@ impl Scripted {
         let answer = Answer { status, headers: headers.to_vec(), body: body.to_owned() };
         self.answers.lock().unwrap().insert(call.to_owned(), answer);
         self
+    }
+
+    /// Answers every other call so.
+    pub(super) fn otherwise(&self, status: u16, headers: &[(&'static str, &'static str)], body: &str) -> &Self {
+        self.text("", status, headers, body)
     }
 
     /// What has arrived since this was asked last.
@@ -100,7 +144,8 @@ impl Scripted {
         let limit = request.extensions().get::<Limit>().map_or(usize::MAX, |limit| limit.0);
         let body = serde_json::from_slice(request.body()).unwrap_or_default();
         self.seen.lock().unwrap().push(Seen { call: call.clone(), headers: request.headers().clone(), body });
-        let answer = self.answers.lock().unwrap().get(&call).cloned();
+        let answers = self.answers.lock().unwrap();
+        let answer = answers.get(&call).or_else(|| answers.get("")).cloned();
         let answer = answer.unwrap_or(Answer { status: 404, headers: Vec::new(), body: String::new() });
         if answer.body.len() > limit {
             return Err(TransportError::TooLong);

@@ -21,7 +21,6 @@ use serde_json::json;
 use super::http::{Call, Effect, Origin, Reply};
 use super::tried::Tried;
 use super::{Account, AdminApi, Error, Need, Shown, key_id};
-use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Capability, Support};
 use crate::domain::entity::{InOrganization, Kind, OfUser, UserType};
 use crate::domain::fault::FaultKind;
@@ -67,7 +66,6 @@ pub struct Rockit {
     admin: AdminCredential,
     backend: Option<BackendCredential>,
     api_key_member: String,
-    clock: Clock,
     acting: Option<Account>,
     resets: Arc<Tried>,
 }
@@ -80,9 +78,8 @@ impl Rockit {
         admin: AdminCredential,
         backend: Option<BackendCredential>,
         api_key_member: String,
-        clock: Clock,
     ) -> Self {
-        Self { origin, admin, backend, api_key_member, clock, acting: None, resets: Arc::default() }
+        Self { origin, admin, backend, api_key_member, acting: None, resets: Arc::default() }
     }
 
     /// A call to the Admin API.

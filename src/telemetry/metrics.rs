@@ -70,7 +70,7 @@ impl SecretWrite {
 
 /// A label value out of a fixed set, so that no label grows with what users write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Word(&'static str);
+pub(super) struct Word(pub(super) &'static str);
 
 impl EncodeLabelValue for Word {
     fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> std::fmt::Result {
@@ -114,7 +114,7 @@ struct OfOutcome {
 
 /// Makes histograms with these upper bounds, in seconds.
 #[derive(Clone, Copy, Debug)]
-struct Bounds(&'static [f64]);
+pub(super) struct Bounds(pub(super) &'static [f64]);
 
 impl MetricConstructor<Histogram> for Bounds {
     fn new_metric(&self) -> Histogram {
@@ -129,9 +129,10 @@ const RECONCILE_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 const READY_BOUNDS: Bounds = Bounds(&[0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0]);
 
 /// One request may take 30 s at most.
-const REQUEST_BOUNDS: Bounds = Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
+pub(super) const REQUEST_BOUNDS: Bounds =
+    Bounds(&[0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0]);
 
-type Histograms<S> = Family<S, Histogram, Bounds>;
+pub(super) type Histograms<S> = Family<S, Histogram, Bounds>;
 
 /// All metrics of a process. Recording is cheap and never fails.
 #[derive(Debug)]

@@ -96,7 +96,7 @@ async fn what_is_not_there_yet_is_waited_for_by_watch() {
 
 /// Platforms that this version does not speak to.
 #[tokio::test]
-async fn what_this_version_cannot_do_it_says() {
+async fn a_platform_without_its_secret_or_an_answer_says_so() {
     let (operator, cluster) = ready(&["--resync=1s"]).await;
     cluster
         .apply(
@@ -110,23 +110,19 @@ async fn what_this_version_cannot_do_it_says() {
         )
         .await;
     let mut quiet = Vec::new();
-    for platform in ["tyk", "rockfish", "rockit"] {
-        says(&operator, &cluster, ("Platform", platform), "Unsupported", "Stalled", &["only to embedded"]).await;
+    for (platform, reason, part, waits_with) in [
+        ("tyk", "SecretNotFound", "the Secret t is not there", "DependencyNotReady"),
+        ("rockfish", "PlatformUnavailable", "no connection", "PlatformUnavailable"),
+        ("rockit", "SecretNotFound", "the Secret t is not there", "DependencyNotReady"),
+    ] {
+        says(&operator, &cluster, ("Platform", platform), reason, "Reconciling", &[part]).await;
         let manifest = format!(
             "{{kind: Organization, metadata: {{name: on-{platform}}}, spec: {{platformRef: {{name: {platform}}}}}}}"
         );
         cluster.apply(&manifest).await;
-        let named = format!("the Platform {platform}");
-        let parts = [named.as_str(), "Unsupported"];
-        says(
-            &operator,
-            &cluster,
-            ("Organization", &format!("on-{platform}")),
-            "DependencyNotReady",
-            "Reconciling",
-            &parts,
-        )
-        .await;
+        let named = format!("the Platform {platform} is not Ready: {reason}");
+        let parts = [if waits_with == reason { part } else { &named }];
+        says(&operator, &cluster, ("Organization", &format!("on-{platform}")), waits_with, "Reconciling", &parts).await;
         quiet.extend([format!("platforms/{platform}"), format!("organizations/on-{platform}")]);
     }
     operator.wait_ready(&cluster, "Organization", "good").await;

@@ -195,6 +195,7 @@ fn is_invalid(answer: &Answer, parameter: &str) {
 
 /// 200 with exactly these members beside `status`.
 #[track_caller]
+#[allow(clippy::needless_pass_by_value, reason = "every caller writes it there")]
 fn is_success(answer: &Answer, expected: Value) {
     assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
     let mut body = answer.json();

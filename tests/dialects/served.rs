@@ -1,6 +1,5 @@
 //! A dialect that listens on a free port of the loopback, and a client that sends what a test says and nothing else.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use axum::Router;
@@ -33,7 +32,7 @@ impl Data {
             directory: self.directory.clone(),
             clock: Clock::stopped(at(seconds)),
             secret: secret.into(),
-            quirks: BTreeSet::from_iter(quirks.iter().copied()),
+            quirks: quirks.iter().copied().collect(),
             late: Duration::from_secs(30),
             base: None,
         }

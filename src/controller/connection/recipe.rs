@@ -79,7 +79,7 @@ async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Result<Arc
     };
     let origin = from.origin(&spec.url).await?;
     let member = spec.api_key_member.clone();
-    Ok(Arc::new(Rockit::new(origin, admin, backend, member, from.parts.clock.clone())))
+    Ok(Arc::new(Rockit::new(origin, admin, backend, member)))
 }
 
 impl<'a> Ingredients<'a> {

@@ -19,6 +19,8 @@ pub(super) enum Identity<'a, C> {
     Absent(How),
     /// What was recorded is given up by a person's decision: it is to be made anew.
     StartOver,
+    /// One that was made a moment ago and is not shown yet.
+    Hidden(State),
     /// None that this resource may have.
     Refused(State, Requeue),
 }
@@ -50,7 +52,9 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
     let (kind, start_over) = (facts.kind, Resolve::StartOver.command(facts.attempt));
     if !facts.is_gone(now) {
         let message = format!("{id} is not on the platform: looking again before anything is done");
-        return Identity::Refused(State::new(Reason::Progressing, message), Requeue::After(ABSENCE));
+        let state = State::new(Reason::Progressing, message);
+        let hidden = facts.made_at.is_some() && facts.may_be_invisible(now);
+        return if hidden { Identity::Hidden(state) } else { Identity::Refused(state, Requeue::After(ABSENCE)) };
     }
     // What the manifest names by id is never made, so nothing is offered that would make it.
     if facts.policy.external_id.is_some() {

@@ -130,6 +130,8 @@ pub enum Verdict {
     },
     /// Not yet, or not without somebody's help.
     Held(State, Requeue),
+    /// It was made a moment ago and the platform does not show it yet: what was said of it before stays true.
+    Hidden(State, Requeue),
     /// Nothing is left, and the resource may go.
     Gone,
 }

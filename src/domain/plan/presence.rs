@@ -3,7 +3,9 @@
 use jiff::Timestamp;
 
 use super::identity::{Identity, identify};
-use super::{Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, conflict, holds};
+use super::{
+    ABSENCE, Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, Verdict, conflict, holds,
+};
 use crate::domain::condition::{Reason, State};
 use crate::domain::fault::Requeue;
 use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
@@ -18,6 +20,10 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     }
     match identify(facts, now) {
         Identity::Refused(state, requeue) => Plan::held(facts, state, requeue),
+        Identity::Hidden(state) => {
+            let verdict = Verdict::Hidden(state, Requeue::After(ABSENCE));
+            Plan { verdict, ..Plan::settled(facts, Vec::new(), None, How::Known) }
+        }
         Identity::Absent(how) => creation(facts, how, None),
         Identity::StartOver => creation(facts, How::Recreated, Some(facts.attempt.saturating_add(1))),
         Identity::Is(found, how) => upkeep(facts, found, how),

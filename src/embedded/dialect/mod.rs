@@ -13,7 +13,7 @@ pub mod tyk;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use secrecy::SecretString;
 
 use super::directory::Directory;
@@ -52,18 +52,22 @@ pub struct Serving {
     pub base: Option<String>,
 }
 
+/// An extension of requests that came over TLS: what they are answered with begins with `https://`.
+#[derive(Clone, Copy, Debug)]
+pub struct OverTls;
+
 impl Serving {
     /// Whether it differs so.
     pub fn has(&self, quirk: Quirk) -> bool {
         self.quirks.contains(&quirk)
     }
 
-    /// Up to when an object was made that a read shows now.
-    fn seen(&self) -> Timestamp {
-        if !self.has(Quirk::Late) {
-            return Timestamp::MAX;
+    /// Up to when what was made is shown by reads.
+    pub fn seen(&self) -> Timestamp {
+        if self.has(Quirk::Late) {
+            self.clock.now().checked_sub(self.late).unwrap_or(Timestamp::MIN)
+        } else {
+            Timestamp::MAX
         }
-        let late = SignedDuration::try_from(self.late).unwrap_or(SignedDuration::MAX);
-        self.clock.now().checked_sub(late).unwrap_or(Timestamp::MIN)
     }
 }

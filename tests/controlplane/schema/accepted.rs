@@ -26,7 +26,7 @@ pub(crate) const DEFAULTS: &[(&str, &str)] = &[
     (
         "{kind: Platform, spec: {rockit: {url: https://edge.example.com, adminKeySecretRef: {name: edge, key: key}},
           limits: {concurrency: 2}, allowedNamespaces: {permissions: [Delete]}}}",
-        "{rockit: {url: https://edge.example.com, adminKeySecretRef: {name: edge, key: key}, adminName: org-operator},
+        "{rockit: {url: https://edge.example.com, adminKeySecretRef: {name: edge, key: key}, adminName: org-operator, apiKeyMember: apiKey},
           insecure: false, timeout: 5s, limits: {requestsPerSecond: 10, concurrency: 2, deletionsPerHour: 10},
           allowedNamespaces: {from: Same, permissions: [Delete]}}",
     ),

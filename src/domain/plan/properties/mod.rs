@@ -5,7 +5,7 @@
 use proptest::prelude::*;
 
 use super::{Plan, Verdict};
-use crate::domain::condition::Reason;
+use crate::domain::condition::{Reason, State};
 use crate::domain::policy::{AdoptionPolicy, DeletionPolicy};
 use crate::domain::rotation::Rotation;
 use happen::{Happening, alone, anything, renewable, token, world};
@@ -104,7 +104,7 @@ impl World {
         prop_assert_eq!(&self.broken, &None);
         match plan.map(|plan| &plan.verdict) {
             None | Some(Verdict::Gone) => prop_assert!(self.gone),
-            Some(Verdict::Held(state, _)) => {
+            Some(Verdict::Held(state, _) | Verdict::Hidden(state, _)) => {
                 prop_assert!(self.explains(state.reason), "{:?} is not explained", state);
             }
             Some(Verdict::Settled { .. }) => self.check_settled()?,
@@ -114,7 +114,8 @@ impl World {
 }
 
 fn is_final(plan: &Plan<Change>) -> bool {
-    !matches!(&plan.verdict, Verdict::Held(state, _) if matches!(state.reason, Reason::Progressing | Reason::Deleting))
+    let waits = |state: &State| matches!(state.reason, Reason::Progressing | Reason::Deleting);
+    !matches!(&plan.verdict, Verdict::Held(state, _) | Verdict::Hidden(state, _) if waits(state))
 }
 
 fn several(happening: impl Strategy<Value = Happening>, most: usize) -> impl Strategy<Value = Vec<Happening>> {

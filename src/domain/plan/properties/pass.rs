@@ -181,7 +181,10 @@ impl World {
         let Draft { mut status, record, .. } = draft;
         match plan.verdict {
             Verdict::Gone => self.gone = true,
-            Verdict::Held(..) => self.cluster.status = Status { ready_since: None, observed: true, ..status },
+            Verdict::Hidden(..) if self.cluster.status.ready_since.is_some() => {}
+            Verdict::Held(..) | Verdict::Hidden(..) => {
+                self.cluster.status = Status { ready_since: None, observed: true, ..status }
+            }
             Verdict::Settled { how, .. } => {
                 let Some(id) = record else { return self.breaks("settled on nothing") };
                 if how == How::Recreated {
@@ -258,9 +261,8 @@ impl World {
     /// How long the shell waits before it looks again.
     pub(super) fn pause(plan: &Plan<Change>) -> i64 {
         match &plan.verdict {
-            Verdict::Held(_, Requeue::After(after) | Requeue::NotBefore(after)) => {
-                i64::try_from(after.as_secs()).unwrap()
-            }
+            Verdict::Held(_, Requeue::After(after) | Requeue::NotBefore(after))
+            | Verdict::Hidden(_, Requeue::After(after)) => i64::try_from(after.as_secs()).unwrap(),
             Verdict::Held(_, Requeue::Backoff) => 60,
             _ => 10,
         }

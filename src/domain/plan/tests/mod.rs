@@ -204,6 +204,9 @@ fn check<const N: usize>(rows: [Row; N]) {
             (Verdict::Held(said, _), Verdict::Held(state, requeue)) => {
                 Verdict::Held(State { message: said.message.clone(), ..state }, requeue)
             }
+            (Verdict::Hidden(said, _), Verdict::Hidden(state, requeue)) => {
+                Verdict::Hidden(State { message: said.message.clone(), ..state }, requeue)
+            }
             (_, verdict) => verdict,
         };
         assert_eq!(plan.verdict, said, "{sentence}");
@@ -248,6 +251,11 @@ fn held(reason: Reason) -> Verdict {
 
 fn held_until(reason: Reason, requeue: Requeue) -> Verdict {
     Verdict::Held(State::new(reason, ""), requeue)
+}
+
+/// It was made so lately that what was said of it stays true.
+fn hidden() -> Verdict {
+    Verdict::Hidden(State::new(Reason::Progressing, ""), Requeue::After(ABSENCE))
 }
 
 /// It is seen to be away, and is looked for again.

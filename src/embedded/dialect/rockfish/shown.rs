@@ -7,24 +7,26 @@ use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::header::{HOST, LOCATION};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use crate::embedded::dialect::Serving;
+use crate::embedded::dialect::{OverTls, Serving};
 use crate::embedded::{Account, AccountToken, Project};
 
-/// What `self`, `Location` and links begin with: the address that was set, else `http://` and the request's `Host`.
+/// What `self`, `Location` and links begin with: the address that was set, else the request's `Host` behind `http://`, or
+/// `https://` where it came [over TLS](OverTls).
 pub(super) struct Base(String);
 
 impl Base {
-    fn of(serving: &Serving, headers: &HeaderMap) -> Self {
+    fn of(serving: &Serving, parts: &Parts) -> Self {
         if let Some(base) = &serving.base {
             return Self(base.trim_end_matches('/').to_owned());
         }
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
-        Self(format!("http://{host}"))
+        let host = parts.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
+        let scheme = if parts.extensions.get::<OverTls>().is_some() { "https" } else { "http" };
+        Self(format!("{scheme}://{host}"))
     }
 
     pub(super) fn organization(&self, id: &str, name: &str) -> ShownOrganization {
@@ -69,7 +71,7 @@ impl FromRequestParts<Arc<Serving>> for Base {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, serving: &Arc<Serving>) -> Result<Self, Infallible> {
-        Ok(Self::of(serving, &parts.headers))
+        Ok(Self::of(serving, parts))
     }
 }
 
