@@ -64,20 +64,15 @@ impl Served {
     async fn run(&mut self, extra: &[&str], environment: &[(&str, &str)]) {
         let begins = self.log().len();
         let log = OpenOptions::new().append(true).open(self.log_path()).unwrap();
-        let child = plane().spawn(
-            Path::new(&std::env::var("BACKEND").unwrap_or(env!("CARGO_BIN_EXE_org-operator").into())),
-            |command| {
-                command
-                    .args(["backend", "--log-format=json", "--dialect", self.dialect, "--data-dir"])
-                    .arg(self.data());
-                for (listener, flag) in FLAGS {
-                    let address = self.urls.get(listener).and_then(|url| url.strip_prefix("http://"));
-                    command.arg(format!("{flag}={}", address.unwrap_or("127.0.0.1:0")));
-                }
-                command.args(extra).env_clear().envs(environment.iter().copied());
-                command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
-            },
-        );
+        let child = plane().spawn(Path::new(env!("CARGO_BIN_EXE_org-operator")), |command| {
+            command.args(["backend", "--log-format=json", "--dialect", self.dialect, "--data-dir"]).arg(self.data());
+            for (listener, flag) in FLAGS {
+                let address = self.urls.get(listener).and_then(|url| url.strip_prefix("http://"));
+                command.arg(format!("{flag}={}", address.unwrap_or("127.0.0.1:0")));
+            }
+            command.args(extra).env_clear().envs(environment.iter().copied());
+            command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
+        });
         self.child = Some(child.unwrap());
         let started = eventually("the backend serves", PATIENCE, async || {
             let log = self.log();
@@ -111,7 +106,7 @@ impl Served {
         self.files.path().join("log")
     }
 
-    fn data(&self) -> PathBuf {
+    pub(super) fn data(&self) -> PathBuf {
         self.files.path().join("data")
     }
 
