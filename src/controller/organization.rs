@@ -111,7 +111,12 @@ impl Managed for Organization {
         let Resolved { api, record, held, grant, refused, hourly } = resolved;
         let api = match api {
             // On the way out the account may have gone before; deleting the organisation does not need it.
-            Some(api) if !deleting => Some(account::acting(context, self, api).await?),
+            Some(api) if !deleting => match account::acting(context, self, Arc::clone(&api)).await {
+                Ok(acting) => Some(acting),
+                // It is in the organisation, and so can only come after it: its Users wait for it.
+                Err(Stop::Held { .. }) => Some(api),
+                Err(stop) => return Err(stop),
+            },
             other => other,
         };
         draft.platform = Some(record.clone());

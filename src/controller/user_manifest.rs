@@ -40,11 +40,14 @@ impl User {
         let shows = place.api.as_ref().is_some_and(|api| api.shows(Shown::UserToken(self.spec.type_)));
         let username = self.name_on(place.api.as_deref());
         // On the way out the platform may be gone and its capabilities with it: status knows.
-        let (content, late) = match (person && (password || written), shows) {
+        let settable = password || (written && place.api.is_none());
+        // Where a user may have several tokens, one that is taken over needs none of its own: Tokens are made for it.
+        let late_token = if place.can(Capability::TokensPerUser) { Late::LeaveOut } else { Late::Never };
+        let (content, late) = match (person && settable, shows) {
             _ if !known => return Vec::new(),
             (true, true) => (SlotContent::Login { username }, Late::LeaveOut),
             (true, false) => (SlotContent::Password { username, settable: password }, Late::LeaveOut),
-            (false, true) => (SlotContent::Token, Late::Never),
+            (false, true) => (SlotContent::Token, late_token),
             (false, false) if written => (SlotContent::Token, Late::LeaveOut),
             (false, false) => return Vec::new(),
         };
