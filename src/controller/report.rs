@@ -200,6 +200,11 @@ pub fn is_paused<K: Reconciled>(object: &K) -> bool {
     object.annotations().get(PAUSED).is_some_and(|value| value == "true")
 }
 
+/// Whether somebody asks that it be looked at now.
+pub fn is_requested<K: Reconciled>(object: &K) -> bool {
+    requested(object, object.status().and_then(ObjectStatus::last_handled_reconcile_at)).is_some()
+}
+
 /// The request that is not answered yet. With both annotations there the later one counts: their values are times.
 fn requested<K: Reconciled>(object: &K, handled: Option<&str>) -> Option<String> {
     let annotations = object.annotations();

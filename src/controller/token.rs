@@ -297,7 +297,7 @@ impl Token {
         all.push(("userID", place.scope.user_id.clone()));
         let namespace = self.namespace().unwrap_or_default();
         if let Some(user) = context.users.get(&namespace, &self.spec.user_ref.name) {
-            all.push(("username", user.username()));
+            all.push(("username", user.name_on(place.api.as_deref())));
             all.extend(user.spec.email.clone().map(|email| ("email", email)));
             all.extend(organization_variables(context, &namespace, &user.spec.organization_ref.name));
         }

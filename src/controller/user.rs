@@ -140,12 +140,16 @@ impl Managed for User {
         }
         let spec = &self.spec;
         let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
+        let (slots, name) = (self.slots(&place), self.name_on(place.api.as_deref()));
         let mut variables = place.variables();
+        // A password comes with the name that it is for.
+        let named = slots.iter().any(|slot| slot.content.username().is_some());
+        variables.extend((!named).then(|| ("username", name.clone())));
         variables.push(("organizationID", place.scope.organization_id.clone()));
         variables.extend(organization_variables(context, &namespace, &spec.organization_ref.name));
         variables.extend(spec.email.clone().map(|email| ("email", email)));
         Ok(Desired {
-            name: self.name_on(place.api.as_deref()),
+            name,
             uid: self.uid().unwrap_or_default(),
             mark: mark.taking_from(self.annotations().get(TAKE_OVER_FROM).map(String::as_str)),
             policy: Policy {
@@ -156,7 +160,7 @@ impl Managed for User {
                 drift: spec.drift_policy,
                 external_id: spec.external_id.clone(),
             },
-            slots: self.slots(&place),
+            slots,
             shared: None,
             rotate_request: pass::rotate_request(self),
             variables,
