@@ -136,17 +136,13 @@ struct Sent<'a> {
     last_name: &'a str,
     email_address: &'a str,
     active: bool,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional")]
-    password: Option<&'a SecretString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<Exposed<'a>>,
     user_permissions: &'a Document,
 }
 
-fn optional<S: serde::Serializer>(secret: &Option<&SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    match secret {
-        Some(secret) => exposed(secret, serializer),
-        None => serializer.serialize_none(),
-    }
-}
+#[derive(Serialize)]
+struct Exposed<'a>(#[serde(serialize_with = "exposed")] &'a SecretString);
 
 /// Sets permissions and roles; whether there was anything to change.
 fn grant(
@@ -302,7 +298,7 @@ impl Backend<User> for Tyk {
             last_name: new.last_name.as_deref().unwrap_or_default(),
             email_address: &email,
             active: true,
-            password: new.password.as_ref(),
+            password: new.password.as_ref().map(Exposed),
             user_permissions: &permissions,
         };
         let in_one = self.in_one(&new.organization_id);
@@ -319,7 +315,7 @@ impl Backend<User> for Tyk {
         }
         let mut record = UserRecord::from(listed);
         record.key_id = key.as_ref().map(key_id);
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(Created { record, one_time: key, unfinished: false })
     }
 
@@ -341,7 +337,7 @@ impl Backend<User> for Tyk {
             user = self.user(OPERATION, scope, id).await?.ok_or_else(|| missing(OPERATION))?;
         }
         let record = UserRecord::from(Listed::from(&user));
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(record)
     }
 
@@ -368,7 +364,7 @@ impl Backend<User> for Tyk {
             }
         };
         self.as_technical(OPERATION, &scope.organization_id, delete).await?;
-        writing.is_gone(id).await;
+        writing.removed(id).await;
         Ok(())
     }
 }

@@ -1,7 +1,5 @@
 //! The client against the served dialect, over real HTTP.
 
-use std::collections::BTreeSet;
-
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -35,7 +33,7 @@ impl Served {
             directory: Directory::open(files.path()).await.unwrap(),
             clock: Clock::system(),
             secret: SECRET.into(),
-            quirks: BTreeSet::from_iter(quirks.iter().copied()),
+            quirks: quirks.iter().copied().collect(),
             late: Duration::from_secs(600),
             base: None,
         };
