@@ -38,8 +38,7 @@ impl Clock {
         Self { read: Arc::new(move || at), speed: 1 }
     }
 
-    /// One that shows what `read` says.
-    #[cfg(test)]
+    /// One that shows what `read` says: for what has to see time pass that does not.
     pub fn reading(read: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { read: Arc::new(read), speed: 1 }
     }

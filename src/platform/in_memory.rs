@@ -135,10 +135,10 @@ impl Scripted {
     /// The server as the API at `base`.
     pub(super) fn origin(&self, base: &str, clock: &Clock) -> Origin {
         let server = self.clone();
-        over(base, Service::new(tower::service_fn(move |request| server.clone().answer(request))), clock)
+        over(base, Service::new(tower::service_fn(move |request| std::future::ready(server.answer(&request)))), clock)
     }
 
-    async fn answer(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    fn answer(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let path = request.uri().path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
         let call = format!("{} {path}", request.method());
         let limit = request.extensions().get::<Limit>().map_or(usize::MAX, |limit| limit.0);

@@ -165,7 +165,8 @@ impl AdminApi for Rockit {
     }
 
     /// The ping of the Admin API with the admin token, of older servers at `/adm`, of newer ones at `/srv`; and a list of
-    /// users with the Platform's backend credential, where it has one.
+    /// users with the Platform's backend credential, where it has one. That one is not for listing users, so a refusal says
+    /// nothing about it (the vendor's pages have no 403: a right that is missing may be 401).
     async fn probe(&self) -> Result<String, Error> {
         let mut said = self.ping().await?;
         if let Some(backend) = &self.backend {
@@ -179,7 +180,8 @@ impl AdminApi for Rockit {
         Err(Error::new(FaultKind::Unsupported, "set the password of User", message))
     }
 
-    /// A machine reads its own user with its key. Where it may not (403) its key may be right and may be not.
+    /// A machine reads its own user with its key. A refusal proves nothing: the vendor's pages have 401 and no 403, so a
+    /// right that is missing may be 401 as well, and a machine need not have the right to read users.
     async fn authenticates(&self, of: &OfUser, value: &SecretString) -> Result<Option<String>, Error> {
         let operation = "authenticate Token";
         // What no header can carry is no key.
@@ -193,11 +195,10 @@ impl AdminApi for Rockit {
         ]);
         let reply = self.send(as_machine(call, &of.organization_id, &of.user_id, value.clone())).await?;
         match reply.status {
-            StatusCode::UNAUTHORIZED => Ok(None),
             StatusCode::NOT_FOUND => answer::absent(&reply).map(|()| None),
-            StatusCode::FORBIDDEN => Err(reply.refusal(
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(reply.refusal(
                 FaultKind::Unsupported,
-                "the machine may not read its own user, so whether its key is right cannot be told",
+                "the platform lets the machine not read its own user: its key may be wrong, or the right may be missing",
             )),
             _ => answer::user(&reply, &of.user_id).map(|_| Some(key_id(value))),
         }
@@ -271,10 +272,14 @@ impl Rockit {
 
     async fn try_backend(&self, backend: &BackendCredential) -> Result<String, Error> {
         let call = Call::new("try the backend credential", Effect::Reads, Method::GET, ["be", "v1", "users"]);
-        let call = call.query("limit", "1").wants([StatusCode::FORBIDDEN]);
+        let call = call.query("limit", "1").wants([StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN]);
         let reply = self.send(organizations::as_backend(call, backend)).await?;
-        if reply.status == StatusCode::FORBIDDEN {
-            return Ok("; the backend credential may not list users, so it is not proved".to_owned());
+        if !reply.status.is_success() {
+            return Ok(
+                "; the backend credential is not proved: it may not list users, and no call is documented that tries \
+                       the right to delete"
+                    .to_owned(),
+            );
         }
         answer::users(&reply)?;
         Ok("; the backend credential is proved by GET /be/v1/users".to_owned())

@@ -308,6 +308,15 @@ pub fn exposed<S: serde::Serializer>(secret: &SecretString, serializer: S) -> Re
     serializer.serialize_str(secret.expose_secret())
 }
 
+/// A secret that a body holds.
+pub struct Exposed<'a>(pub &'a SecretString);
+
+impl Serialize for Exposed<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        exposed(self.0, serializer)
+    }
+}
+
 /// Reads a secret from a body: `#[serde(deserialize_with = "secret")]`.
 pub fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SecretString, D::Error> {
     <String as serde::Deserialize>::deserialize(deserializer).map(SecretString::from)

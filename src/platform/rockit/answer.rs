@@ -17,6 +17,10 @@ use crate::domain::fault::FaultKind;
 use crate::platform::Error;
 use crate::platform::http::Reply;
 
+/// The parameters that the requests here have.
+const PARAMETERS: [&str; 10] =
+    ["name", "label", "username", "email", "firstname", "surname", "dxorglnk", "orgPrivPemB64", "orgPrivPW", "roles"];
+
 /// What all of its own answers have, as far as is known.
 #[derive(Debug, Deserialize)]
 struct Envelope {
@@ -42,14 +46,30 @@ pub(super) fn gone(reply: &Reply) -> Result<(), Error> {
     Ok(())
 }
 
+/// What pruning an organisation came to. The page has 400 and 401 for it, and no 404: so an `invalid-param` that names
+/// `ORG_NAME`, which is what the page calls the name in the path, says that there is none of this name. Any other 400 says
+/// nothing of the kind, and is not believed to.
+pub(super) fn pruned(reply: &Reply) -> Result<(), Error> {
+    match reply.status {
+        StatusCode::NOT_FOUND => gone(reply),
+        StatusCode::BAD_REQUEST if names(reply, "ORG_NAME") => Ok(()),
+        StatusCode::BAD_REQUEST => Err(reply.refusal(
+            FaultKind::Invalid,
+            "the platform refuses to delete it and does not say why (status 400): if it is gone already, patch \
+             deletionPolicy to Retain, which lets this resource go",
+        )),
+        _ => success(reply),
+    }
+}
+
 /// Refuses a 404 to a read that cannot be this API's. Its form is not public; all that is known of the API is JSON, and a
 /// gateway that does not know the path sends a page or a text.
 pub(super) fn absent(reply: &Reply) -> Result<(), Error> {
     reply.json::<Map<String, Value>>().map(|_| ())
 }
 
-/// What the envelope of a failure says beyond its status: that the platform is under maintenance; and, where the status
-/// says success, that it is none.
+/// What the envelope of a failure says beyond its status: that the platform is under maintenance, which parameter it
+/// refuses, and, where the status says success, that it is none.
 pub(super) fn judge(reply: &Reply, now: Timestamp) -> Option<Error> {
     let fault = |kind, message: &str| {
         Some(reply.refusal(kind, format!("the platform {message} (status {})", reply.status.as_u16())))
@@ -68,8 +88,24 @@ pub(super) fn judge(reply: &Reply, now: Timestamp) -> Option<Error> {
         Some("invalid-param") if succeeded => fault(FaultKind::Invalid, "refuses what was asked"),
         Some("unauthorized") if succeeded => fault(FaultKind::Unauthenticated, "does not accept the credential"),
         _ if succeeded => Some(reply.strange("answered a success that says that it failed")),
+        _ if reply.status == StatusCode::BAD_REQUEST => {
+            let parameter = parameter(reply)?;
+            fault(FaultKind::Invalid, &format!("refuses the parameter {parameter}"))
+        }
         _ => None,
     }
+}
+
+/// The parameter that an `invalid-param` names: one of those that were sent, as the whole of a member. Under which member it
+/// is named is not public, and a sentence around it is not read.
+fn parameter(reply: &Reply) -> Option<&'static str> {
+    PARAMETERS.into_iter().find(|parameter| names(reply, parameter))
+}
+
+/// Whether a reply is an object that has that text as the whole of a member.
+fn names(reply: &Reply, text: &str) -> bool {
+    let object: Option<Map<String, Value>> = reply.json().ok();
+    object.is_some_and(|object| object.values().any(|value| value.as_str() == Some(text)))
 }
 
 /// The user of a reply: the object itself, or the first one in it that has a `username`.

@@ -140,9 +140,8 @@ impl Backend<Organization> for Rockit {
         })?;
         let call = Call::new(operation, Effect::Repeatable, Method::DELETE, ["be", "v1", "orgs", id])
             .query("prune", "true")
-            .wants([StatusCode::NOT_FOUND]);
-        let reply = self.send(as_backend(call, backend)).await?;
-        if reply.status.is_success() { answer::success(&reply) } else { answer::gone(&reply) }
+            .wants([StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST]);
+        answer::pruned(&self.send(as_backend(call, backend)).await?)
     }
 }
 

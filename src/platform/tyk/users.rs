@@ -19,7 +19,7 @@ use super::technical::is_technical;
 use super::{Tyk, keys};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewUser, Page, User, UserChange, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
-use crate::platform::http::{Effect, exposed};
+use crate::platform::http::{Effect, Exposed, exposed};
 use crate::platform::{Backend, Error, key_id};
 
 /// The one role that a Dashboard has.
@@ -140,9 +140,6 @@ struct Sent<'a> {
     password: Option<Exposed<'a>>,
     user_permissions: &'a Document,
 }
-
-#[derive(Serialize)]
-struct Exposed<'a>(#[serde(serialize_with = "exposed")] &'a SecretString);
 
 /// Sets permissions and roles; whether there was anything to change.
 fn grant(

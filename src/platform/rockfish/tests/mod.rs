@@ -13,6 +13,7 @@ use crate::platform::in_memory::Scripted;
 
 mod exchanges;
 mod faults;
+mod served;
 mod unshown;
 
 const ADMIN: &str = "http://localhost:8085";

@@ -52,7 +52,7 @@ async fn maintenance_is_said_and_waited_out_on_every_call() {
         "message": "down until noon",
         "retryAfter": "900",
     });
-    let quarter = FaultKind::Unavailable(Some(Duration::from_secs(900)));
+    let quarter = FaultKind::Unavailable(Some(Duration::from_mins(15)));
     for (call, _, outcome) in every_call(&|| answering(503, &[("retry-after", "900")], &body.to_string())).await {
         let error = outcome.expect_err(call);
         assert_eq!(error.kind, quarter, "{call}");
@@ -114,14 +114,24 @@ async fn what_is_cut_off_may_have_happened_if_it_creates() {
 #[tokio::test]
 async fn a_refused_credential_is_said() {
     let not_so = ["find Organization", "authenticate"];
-    for (call, _, outcome) in every_call(&|| answering(401, &[], "")).await {
-        if !not_so.contains(&call) {
-            assert_eq!(outcome.expect_err(call).kind, FaultKind::Unauthenticated, "{call}");
+    for (status, kind) in [(401, FaultKind::Unauthenticated), (403, FaultKind::Forbidden)] {
+        for (call, _, outcome) in every_call(&|| answering(status, &[], "")).await {
+            if !not_so.contains(&call) {
+                assert_eq!(outcome.expect_err(call).kind, kind, "{call}");
+            }
         }
     }
-    for (call, _, outcome) in every_call(&|| answering(403, &[], "")).await {
-        if !not_so.contains(&call) {
-            assert_eq!(outcome.expect_err(call).kind, FaultKind::Forbidden, "{call}");
-        }
-    }
+}
+
+#[tokio::test]
+async fn a_refused_parameter_is_named_in_our_own_words() {
+    let body = json!({ "status": "failed", "error": "invalid-param", "message": "no: orgPrivPW", "param": "surname" });
+    let platform = rockit(&answering(400, &[], &body.to_string()), None);
+    let error = Backend::<Organization>::create(&platform, new_organization()).await.unwrap_err();
+    assert_eq!(error.kind, FaultKind::Invalid);
+    assert_eq!(error.message, "the platform refuses the parameter surname (status 400)");
+    let body = json!({ "status": "failed", "error": "invalid-param", "message": "surname is bad" });
+    let platform = rockit(&answering(400, &[], &body.to_string()), None);
+    let error = Backend::<Organization>::create(&platform, new_organization()).await.unwrap_err();
+    assert_eq!(error.message, "the platform refuses what was asked (status 400)");
 }

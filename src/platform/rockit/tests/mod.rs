@@ -14,6 +14,7 @@ use crate::platform::in_memory::Scripted;
 mod credentials;
 mod faults;
 mod organizations;
+mod served;
 mod users;
 
 /// "key of the admin API", in base64.

@@ -1,6 +1,7 @@
 //! The exchanges of the vendor's pages, member by member.
 
 use super::*;
+use crate::domain::entity::OrganizationChange;
 
 #[tokio::test]
 async fn an_organisation_is_created_as_the_page_shows_it() {
@@ -96,7 +97,7 @@ async fn an_organisation_is_pruned_with_the_platforms_backend_credential_only() 
 }
 
 #[tokio::test]
-async fn a_404_of_the_api_itself_says_that_an_organisation_is_gone_and_a_gateways_does_not() {
+async fn an_organisation_is_gone_where_the_api_itself_says_so_and_not_where_a_gateway_does() {
     let server = Scripted::default();
     let platform = rockit(&server, Some(backend()));
     let call = "DELETE /be/v1/orgs/ExampleOrg?prune=true";
@@ -107,6 +108,12 @@ async fn a_404_of_the_api_itself_says_that_an_organisation_is_gone_and_a_gateway
         let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
         assert_eq!(error.kind, FaultKind::Unavailable(None), "{gateway}");
     }
+    server.on(call, 400, &json!({ "status": "failed", "error": "invalid-param", "param": "ORG_NAME" }));
+    Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap();
+    server.on(call, 400, &json!({ "status": "failed", "error": "invalid-param", "param": "prune" }));
+    let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
+    assert_eq!(error.kind, FaultKind::Invalid);
+    assert!(error.message.contains("Retain"), "{error}");
     server.on(call, 200, &json!({}));
     let error = Backend::<Organization>::delete(&platform, &(), "ExampleOrg").await.unwrap_err();
     assert_eq!(error.kind, FaultKind::Unavailable(None), "what does not say success is none");
@@ -140,7 +147,6 @@ async fn an_organisation_cannot_be_read_and_its_account_shows_that_it_is_there()
 async fn nothing_of_an_organisation_changes() {
     let platform = rockit(&Scripted::default(), None);
     let update = async |change| Backend::<Organization>::update(&platform, &(), "ExampleOrg", &change).await;
-    use crate::domain::entity::OrganizationChange;
     let named = OrganizationChange { display_name: Some("x".to_owned()), ..OrganizationChange::default() };
     assert_eq!(update(named).await.unwrap_err().kind, FaultKind::Unsupported);
     let released = OrganizationChange { owner: Some(None), ..OrganizationChange::default() };

@@ -130,7 +130,7 @@ async fn a_user_is_read_by_the_members_that_have_the_requests_names() {
     for (reply, expected) in cases {
         server.on(call, 200, &reply);
         for lookup in [by_id("jane"), by_name("jane")] {
-            assert_eq!(find_user(acts.as_ref(), lookup).await.unwrap(), [expected.clone()], "{reply}");
+            assert_eq!(find_user(acts.as_ref(), lookup).await.unwrap(), std::slice::from_ref(&expected), "{reply}");
         }
     }
     server.on(call, 200, &json!({ "username": "john" }));
