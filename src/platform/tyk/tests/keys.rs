@@ -1,6 +1,7 @@
 //! Tokens: the one key of a user.
 
 use super::*;
+use crate::domain::capability::{Capability, Support};
 use crate::domain::entity::{Lookup, TokenChange};
 use crate::domain::fault::FaultKind;
 use crate::platform::AdminApi;
