@@ -41,7 +41,8 @@ pub trait ObjectStatus {
     /// Records an answered request.
     fn set_last_handled_reconcile_at(&mut self, request: Option<String>);
 
-    /// What tells one value of its credential from another, where others go by it.
+    /// What others go by and may change while it is Ready: what tells one value of its credential from another; the
+    /// default project.
     fn value_in_use(&self) -> Option<&str>;
 
     /// The condition of that type.
@@ -81,7 +82,7 @@ macro_rules! object_status {
 
 object_status!(
     super::PlatformStatus => |_status| None,
-    super::OrganizationStatus => |_status| None,
+    super::OrganizationStatus => |status| status.default_project_id.as_deref(),
     super::UserStatus => |status| status.key_id.as_deref(),
     super::TokenStatus => |status| status.external_id.as_deref()
 );

@@ -98,8 +98,9 @@ struct Serve {
 
 #[derive(Debug, Args)]
 struct LimitFlags {
-    /// The longest body of a request, in bytes
-    #[arg(long, default_value_t = 1024 * 1024, value_name = "BYTES")]
+    // More than the dialects' own 1 MiB, so that by default it is they who refuse, in their own words.
+    /// The longest body of a request, in bytes. The dialects take 1 MiB at most, whatever this says
+    #[arg(long, default_value_t = 2 * 1024 * 1024, value_name = "BYTES")]
     body_limit: usize,
     /// Requests that each listener takes in a second, of all clients together
     #[arg(long, default_value = "1000", value_name = "REQUESTS")]

@@ -8,13 +8,14 @@ use super::managed::{Desired, Managed};
 use super::slot::{SlotContent, SlotSpec};
 use super::stop::Stop;
 use crate::api::annotation::{self, FIELD_MANAGER};
+use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{Entity, Record};
 use crate::domain::policy::DeletionPolicy;
 use crate::keys;
 use crate::kubernetes::image::{Applied, SecretImage};
 use crate::kubernetes::secret::Values;
-use crate::kubernetes::template::{self, Variables};
+use crate::kubernetes::template::{self, Fault, Variables};
 
 /// The type of a Secret that may hold any keys.
 const OPAQUE: &str = "Opaque";
@@ -100,7 +101,7 @@ fn render<K: Managed>(
     for (name, key) in slot.content.variables() {
         variables.extend(values.get(*key).map(|value| (*name, value.clone())));
     }
-    template::render(&slot.template, &variables).map_err(|error| invalid(slot, &error))
+    template::render(&slot.template, &variables).map_err(|error| refused(desired, slot, &error))
 }
 
 /// Whether the Secrets have names of their own, and their templates can be rendered once there is an object, as far as the
@@ -120,12 +121,22 @@ pub fn check<K: Managed>(desired: &Desired<K>) -> Result<(), Stop> {
         if matches!(slot.content, SlotContent::KeyPair { .. }) {
             names.push("fingerprint");
         }
-        template::check(&slot.template, &names).map_err(|error| invalid(slot, &error))?;
+        template::check(&slot.template, &names).map_err(|error| refused(desired, slot, &error))?;
     }
     Ok(())
 }
 
-fn invalid(slot: &SlotSpec, error: &template::TemplateError) -> Stop {
+/// A template that asks for the default project of an organisation before there is one waits for it.
+fn refused<K: Managed>(desired: &Desired<K>, slot: &SlotSpec, error: &template::TemplateError) -> Stop {
+    let of_project = matches!(&error.fault, Fault::UnknownVariable { name, .. } if name == "projectID");
+    if of_project && desired.place.can(Capability::Projects) {
+        let message = format!(
+            "the Secret {}: template key {}: the organisation has no default project yet: its first User makes it, so \
+             only a Token's template can use projectID in any case",
+            slot.name, error.key
+        );
+        return Stop::held(Reason::DependencyNotReady, message);
+    }
     Stop::held(Reason::InvalidSpec, format!("the Secret {}: {error}", slot.name))
 }
 

@@ -8,25 +8,23 @@ use kube::ResourceExt;
 use super::context::Context;
 use super::credential::{credential, named_ids};
 use super::describe;
+use super::judge::{holds, judge};
+use super::lookup::lookup;
 use super::managed::{Desired, Managed};
 use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::ManagedStatus;
-use crate::api::annotation::{
-    FIELD_MANAGER, FINALIZER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, RESOLVE, SECRET_EXTERNAL_ID, SECRET_OWNER_UID,
-    SECRET_ROTATED_FOR,
-};
+use crate::api::annotation::{FINALIZER, RESOLVE, SECRET_EXTERNAL_ID, SECRET_ROTATED_FOR};
 use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
-use crate::domain::entity::{Entity, Kind, Lookup, Record};
-use crate::domain::facts::{Candidate, Content, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
-use crate::domain::fault::FaultKind;
+use crate::domain::entity::{Entity, Kind, Record};
+use crate::domain::facts::{Candidate, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
-use crate::platform::{self, AdminApi, Backend};
+use crate::platform;
 
 /// The facts about an object of that kind.
 pub type FactsOf<K> = Facts<<<K as Managed>::Entity as Entity>::Change>;
@@ -314,163 +312,4 @@ fn shown_again<K: Managed>(
     };
     let holding = desired.slots.iter().zip(secrets).map(|(slot, secret)| lacks(slot, secret.as_ref()));
     holding.enumerate().filter_map(|(index, lacks)| lacks.then_some(index)).collect()
-}
-
-fn holds(secret: &StoredSecret, id: &str) -> bool {
-    secret.values.get(key::TOKEN).is_some_and(|held| platform::key_id(held) == id)
-}
-
-/// Asks the platform by the known ids; for what is not found by the recorded one also by our mark, and by name or the id
-/// that the manifest gives.
-///
-/// What the platform cannot show counts as there where its id is known, and as unknown where it is not.
-async fn lookup<K: Managed>(
-    context: &Context,
-    object: &Arc<K>,
-    desired: &Desired<K>,
-    ids: &[String],
-) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
-    let Some(api) = &desired.place.api else {
-        return Ok(Vec::new());
-    };
-    let (backend, scope) = (K::backend(api.as_ref()), &desired.place.scope);
-    let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
-    let mark = Lookup::Owner(desired.mark.as_str().to_owned());
-    if K::KIND == Kind::Token {
-        add(&mut records, ask(backend, scope, &mark).await?.unwrap_or_default());
-        // Those that carry no mark of ours: of a cluster that released them, or on a platform without marks.
-        for id in ids {
-            if !records.iter().any(|record| record.id() == id) {
-                add(&mut records, by_id(desired, backend, id).await?);
-            }
-        }
-        return Ok(records);
-    }
-    for id in ids {
-        let found = by_id(desired, backend, id).await?;
-        if !found.is_empty() {
-            return Ok(found);
-        }
-    }
-    // What is being deleted is found by its id and its mark alone.
-    let deleting = object.meta().deletion_timestamp.is_some();
-    let named = async {
-        match &desired.policy.external_id {
-            _ if deleting => Ok(Vec::new()),
-            Some(id) => by_id(desired, backend, id).await,
-            None => by_name(context, desired, api.as_ref(), backend).await,
-        }
-    };
-    let (marked, named) = try_join(ask(backend, scope, &mark), named).await?;
-    add(&mut records, marked.unwrap_or_default());
-    add(&mut records, named);
-    Ok(records)
-}
-
-/// The answer; `None` where the platform has no such call.
-async fn ask<E: Entity>(
-    backend: &dyn Backend<E>,
-    scope: &E::Scope,
-    lookup: &Lookup,
-) -> Result<Option<Vec<E::Record>>, platform::Error> {
-    match backend.find(scope, lookup).await {
-        Err(error) if error.kind == FaultKind::Unsupported => Ok(None),
-        answer => answer.map(Some),
-    }
-}
-
-async fn by_id<K: Managed>(
-    desired: &Desired<K>,
-    backend: &dyn Backend<K::Entity>,
-    id: &str,
-) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
-    let found = ask(backend, &desired.place.scope, &Lookup::Id(id.to_owned())).await?;
-    Ok(found.unwrap_or_else(|| vec![Record::unseen(id, &desired.name)]))
-}
-
-/// Where names cannot be looked up, a creation that was refused has told that one is there.
-async fn by_name<K: Managed>(
-    context: &Context,
-    desired: &Desired<K>,
-    api: &dyn AdminApi,
-    backend: &dyn Backend<K::Entity>,
-) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
-    let found = ask(backend, &desired.place.scope, &Lookup::Name(desired.name.clone())).await?;
-    Ok(found.unwrap_or_else(|| {
-        let taken = context.taken.since(&desired.uid).and_then(|_| api.id_of_name(K::KIND, &desired.name));
-        taken.iter().map(|id| Record::unseen(id, &desired.name)).collect()
-    }))
-}
-
-fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {
-    for record in more {
-        if !records.iter().any(|known| known.id() == record.id()) {
-            records.push(record);
-        }
-    }
-}
-
-/// By its owner reference; where it has none, by the annotation.
-fn is_ours(secret: &StoredSecret, uid: &str) -> bool {
-    match &secret.controller_uid {
-        Some(controller) => controller == uid,
-        None => secret.annotations.get(SECRET_OWNER_UID).is_some_and(|owner| owner == uid),
-    }
-}
-
-/// Whether its labels name this resource, as those of a Secret do that was restored, or copied from another cluster.
-fn names_us<K: Managed>(secret: &StoredSecret, object: &K) -> bool {
-    let is = |label: &str, value: &str| secret.labels.get(label).is_some_and(|found| found == value);
-    secret.controller_uid.is_none()
-        && is(LABEL_MANAGED_BY, FIELD_MANAGER)
-        && is(LABEL_KIND, K::KIND.as_str())
-        && is(LABEL_NAME, &object.name_any())
-}
-
-/// Whose a Secret is, and whether it is whole.
-pub fn judge<K: Managed>(
-    object: &K,
-    desired: &Desired<K>,
-    status: &K::Status,
-    slot: &SlotSpec,
-    stored: Option<StoredSecret>,
-    proved: bool,
-) -> (SlotState, Option<StoredSecret>) {
-    let Some(secret) = stored else {
-        return (SlotState::Absent, None);
-    };
-    // Asked of the resource and not answered yet: the Secret alone, which others may edit, asks for nothing.
-    let pending = desired.rotate_request.as_deref().filter(|request| status.last_handled_rotate_at() != Some(*request));
-    if is_ours(&secret, &desired.uid) {
-        let content = slot.content(&secret, vouches::<K>(status, &secret, pending, proved), pending.is_some());
-        return (SlotState::Ours(content), Some(secret));
-    }
-    if names_us(&secret, object) {
-        let external_id = secret.annotations.get(SECRET_EXTERNAL_ID).cloned();
-        let known = external_id.is_some() && external_id.as_deref() == status.external_id();
-        let content = slot.content(&secret, known && vouches::<K>(status, &secret, pending, proved), false);
-        return (SlotState::Claimed { external_id, content }, Some(secret));
-    }
-    (SlotState::Foreign, None)
-}
-
-/// Whether status speaks of the values that are in this Secret, and not of those before: a Secret is written first, with
-/// the id of its token or the request that its password answers.
-fn vouches<K: Managed>(status: &K::Status, secret: &StoredSecret, pending: Option<&str>, proved: bool) -> bool {
-    // A Token renewed the key of its User: the platform says that it is the one in use.
-    if proved && status.key_id().is_some_and(|id| !holds(secret, id)) {
-        return false;
-    }
-    let annotation = |name| secret.annotations.get(name).map(String::as_str);
-    let newer = pending.is_some() && annotation(SECRET_ROTATED_FOR) == pending;
-    // Each token is another object; a key pair or a password stays the same whatever id the Secret names.
-    let id = annotation(SECRET_EXTERNAL_ID);
-    let same_token =
-        K::KIND != Kind::Token || id.is_none() || status.external_id().is_none() || id == status.external_id();
-    same_token && !newer
-}
-
-/// Whether a Secret of ours is there whole.
-pub fn is_whole(state: &SlotState) -> bool {
-    matches!(state, SlotState::Ours(Content::Whole | Content::Mendable | Content::Staged))
 }

@@ -14,7 +14,7 @@ use super::input;
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
 use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
-use super::slot::{Recorded, SlotContent, SlotSpec, key};
+use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::annotation::TAKE_OVER_FROM;
 use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, TykOrganization};
@@ -23,12 +23,11 @@ use crate::domain::condition::Reason;
 use crate::domain::entity::{
     self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord, TykSettings,
 };
-use crate::domain::facts::{Late, Policy, Rival};
-use crate::domain::key::KeySize;
-use crate::domain::naming::{self, OwnerMark, Ownership};
+use crate::domain::facts::{Policy, Rival};
+use crate::domain::naming::{OwnerMark, Ownership};
 use crate::keys;
 use crate::kubernetes::secret::{StoredSecret, Values};
-use crate::platform::{AdminApi, Backend, Shown};
+use crate::platform::{AdminApi, Backend};
 
 /// What an Organization asks for.
 #[derive(Debug)]
@@ -112,7 +111,12 @@ impl Managed for Organization {
         let Resolved { api, record, held, grant, refused, hourly } = resolved;
         let api = match api {
             // On the way out the account may have gone before; deleting the organisation does not need it.
-            Some(api) if !deleting => Some(account::acting(context, self, api).await?),
+            Some(api) if !deleting => match account::acting(context, self, Arc::clone(&api)).await {
+                Ok(acting) => Some(acting),
+                // It is in the organisation, and so can only come after it: its Users wait for it.
+                Err(Stop::Held { .. }) => Some(api),
+                Err(stop) => return Err(stop),
+            },
             other => other,
         };
         draft.platform = Some(record.clone());
@@ -248,13 +252,13 @@ impl Managed for Organization {
         let wanted = &content.tyk;
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = OrganizationChange {
-            display_name: differing(&content.display_name, &record.display_name),
+            display_name: differing(content.display_name.as_ref(), record.display_name.as_ref()),
             tyk: TykSettings {
-                cname: differing(&wanted.cname, &tyk.cname),
-                cname_enabled: differing(&wanted.cname_enabled, &tyk.cname_enabled),
-                developer_quota: differing(&wanted.developer_quota, &tyk.developer_quota),
-                hybrid_enabled: differing(&wanted.hybrid_enabled, &tyk.hybrid_enabled),
-                sso_enabled: differing(&wanted.sso_enabled, &tyk.sso_enabled),
+                cname: differing(wanted.cname.as_ref(), tyk.cname.as_ref()),
+                cname_enabled: differing(wanted.cname_enabled.as_ref(), tyk.cname_enabled.as_ref()),
+                developer_quota: differing(wanted.developer_quota.as_ref(), tyk.developer_quota.as_ref()),
+                hybrid_enabled: differing(wanted.hybrid_enabled.as_ref(), tyk.hybrid_enabled.as_ref()),
+                sso_enabled: differing(wanted.sso_enabled.as_ref(), tyk.sso_enabled.as_ref()),
             },
             owner: (content.marks && to_be_marked).then(|| Some(desired.mark.as_str().to_owned())),
         };
@@ -372,8 +376,8 @@ fn tyk_settings(asked: &TykOrganization) -> TykSettings {
 }
 
 /// What is asked for, where something else is there.
-fn differing<T: Clone + PartialEq>(wanted: &Option<T>, found: &Option<T>) -> Option<T> {
-    wanted.clone().filter(|wanted| found.as_ref() != Some(wanted))
+fn differing<T: Clone + PartialEq>(wanted: Option<&T>, found: Option<&T>) -> Option<T> {
+    wanted.filter(|wanted| found != Some(*wanted)).cloned()
 }
 
 fn key_pair_status(slot: &SlotSpec, values: &Values) -> Option<KeyPairStatus> {
@@ -399,58 +403,5 @@ impl Organization {
             }
             None => context.settings.default_platform.clone(),
         }
-    }
-
-    /// Name on that platform as the manifest has it.
-    pub fn external_name(&self, api: &dyn AdminApi) -> String {
-        self.name_on(Some(api))
-    }
-
-    /// As that, where the platform may not be known yet.
-    pub(super) fn name_on(&self, api: Option<&dyn AdminApi>) -> String {
-        let mapped = || {
-            let name = self.name_any();
-            api.map_or_else(|| name.clone(), |api| api.default_name(Kind::Organization, &name))
-        };
-        self.spec.external_name.clone().unwrap_or_else(mapped)
-    }
-
-    fn slots(&self, status: &OrganizationStatus, place: &Place<entity::Organization>) -> Vec<SlotSpec> {
-        let pushes_key_pair = place.can(Capability::KeyPairPush);
-        let mut slots = Vec::new();
-        if let Some(pair) = self.spec.key_pair.as_ref().filter(|pair| pair.import.is_none()) {
-            let content = SlotContent::KeyPair {
-                size: KeySize::from_bits(pair.size).unwrap_or_default(),
-                encoding: pair.encoding,
-            };
-            let known = status.key_pair.as_ref();
-            let recorded = Recorded {
-                written: known.is_some(),
-                digest: known.and_then(|known| known.secret_digest.clone()),
-                public_key: known.map(|known| known.public_key.clone()),
-            };
-            let default = naming::key_pair_secret(&self.name_any());
-            // Where the platform never gets it, it is only kept here, and can be made at any time.
-            let late = if pushes_key_pair { Late::GenerateForOurs } else { Late::Generate };
-            slots.push(SlotSpec::new(pair.secret.as_ref(), default, content, recorded, late));
-        }
-        if let Some(admin) = &self.spec.admin {
-            let username = admin.username.clone();
-            let shown = place.api.as_ref().is_some_and(|api| api.shows(Shown::AdminPassword));
-            // A platform that shows it need not: then there is the invitation, and no Secret.
-            let (content, late) = if shown {
-                (SlotContent::ShownPassword { username }, Late::LeaveOut)
-            } else {
-                (SlotContent::Password { username, settable: false }, Late::Never)
-            };
-            let recorded = Recorded {
-                written: status.admin_secret_name.is_some(),
-                digest: status.admin_secret_digest.clone(),
-                public_key: None,
-            };
-            let default = naming::admin_secret(&self.name_any());
-            slots.push(SlotSpec::new(admin.secret.as_ref(), default, content, recorded, late));
-        }
-        slots
     }
 }

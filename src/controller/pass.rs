@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::act::{Act, Done, Minted};
 use super::context::Context;
 use super::describe;
 use super::finalizer;
-use super::managed::{Found, Managed};
+use super::managed::{Desired, Found, Managed};
 use super::note::{Note, came_by};
 use super::observe::{FactsOf, Observed, observe};
 use super::report;
@@ -16,10 +17,11 @@ use super::stop::Stop;
 use crate::api::annotation::{FINALIZER, RESOLVE, ROTATE_REQUESTED_AT};
 use crate::api::{ManagedStatus, ObjectStatus as _};
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::Record;
+use crate::domain::entity::{Entity, Record};
 use crate::domain::fault::Requeue;
 use crate::domain::plan::{Facts, How, Plan, Policy, Step, Verdict, plan};
 use crate::domain::policy::{AdoptionPolicy, Origin};
+use crate::kubernetes::secret::StoredSecret;
 
 /// A pass that was carried out.
 #[derive(Debug)]
@@ -118,33 +120,55 @@ pub async fn pass<K: Managed>(
         Verdict::Held(state, requeue) => Err(Stop::Held { state, requeue, outage: false }),
         Verdict::Hidden(state, requeue) => Err(Stop::Held { state, requeue, outage: true }),
         Verdict::Settled { how, .. } => {
-            let Some(mut record) = done.record else {
-                return Err(Stop::Again);
-            };
-            object.complete(context, &desired, &mut record).await?;
-            let record = &record;
-            let origin = origin(how, &facts.policy, draft.external_id().is_some());
-            if how == How::Recreated {
-                context.recreations.count(&desired.place.platform.url, context.now());
-            }
-            // One that is resumed was not told of before: the pass that made it was cut off.
-            let resumed = origin.filter(|_| how == How::Known).map(|origin| match origin {
-                Origin::Created => How::Created,
-                Origin::Adopted => How::Adopted,
-            });
-            let event = came_by(resumed.unwrap_or(how), K::KIND, &desired.name, record.id())
-                .or_else(|| corrected::<K>(&**object, &facts, &steps, record.id()));
-            settle(&**object, &facts, draft);
-            let live = live(&facts, &steps);
-            K::fill(draft, &desired, &Found { record, secrets: &done.secrets, live: &live, origin });
-            let wait = next.map(|next| next.duration_since(context.now()));
-            let requeue = wait.map_or(Requeue::Resync, |wait| {
-                Requeue::Within(std::time::Duration::try_from(wait).unwrap_or_default())
-            });
-            let state = State::new(Reason::Succeeded, "all that the manifest asks for is there");
-            Ok(Pass { state, requeue, event, created: how == How::Created })
+            let carried = Carried { facts, steps, how, next, record: done.record, secrets: done.secrets };
+            carried_out(object, context, draft, &desired, carried).await
         }
     }
+}
+
+/// A plan that was carried out to its end.
+struct Carried<K: Managed> {
+    facts: FactsOf<K>,
+    steps: Vec<Step<<K::Entity as Entity>::Change>>,
+    how: How,
+    next: Option<Timestamp>,
+    record: Option<<K::Entity as Entity>::Record>,
+    secrets: Vec<Option<StoredSecret>>,
+}
+
+/// Writes down what is there now.
+async fn carried_out<K: Managed>(
+    object: &Arc<K>,
+    context: &Arc<Context>,
+    draft: &mut K::Status,
+    desired: &Arc<Desired<K>>,
+    carried: Carried<K>,
+) -> Result<Pass, Stop> {
+    let Carried { facts, steps, how, next, record, secrets } = carried;
+    let Some(mut record) = record else {
+        return Err(Stop::Again);
+    };
+    object.complete(context, desired, &mut record).await?;
+    let record = &record;
+    let origin = origin(how, &facts.policy, draft.external_id().is_some());
+    if how == How::Recreated {
+        context.recreations.count(&desired.place.platform.url, context.now());
+    }
+    // One that is resumed was not told of before: the pass that made it was cut off.
+    let resumed = origin.filter(|_| how == How::Known).map(|origin| match origin {
+        Origin::Created => How::Created,
+        Origin::Adopted => How::Adopted,
+    });
+    let event = came_by(resumed.unwrap_or(how), K::KIND, &desired.name, record.id())
+        .or_else(|| corrected::<K>(&**object, &facts, &steps, record.id()));
+    settle(&**object, &facts, draft);
+    let live = live(&facts, &steps);
+    K::fill(draft, desired, &Found { record, secrets: &secrets, live: &live, origin });
+    let wait = next.map(|next| next.duration_since(context.now()));
+    let requeue =
+        wait.map_or(Requeue::Resync, |wait| Requeue::Within(std::time::Duration::try_from(wait).unwrap_or_default()));
+    let state = State::new(Reason::Succeeded, "all that the manifest asks for is there");
+    Ok(Pass { state, requeue, event, created: how == How::Created })
 }
 
 /// A request that is there when the object is seen for the first time is an old one, of a manifest in Git say: it is only
@@ -194,7 +218,7 @@ fn origin(how: How, policy: &Policy, known: bool) -> Option<Origin> {
 fn corrected<K: Managed>(
     object: &K,
     facts: &FactsOf<K>,
-    steps: &[Step<<K::Entity as crate::domain::entity::Entity>::Change>],
+    steps: &[Step<<K::Entity as Entity>::Change>],
     id: &str,
 ) -> Option<Note> {
     let changed = steps.iter().any(|step| matches!(step, Step::Update { .. }));

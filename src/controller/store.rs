@@ -6,8 +6,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::act::Act;
 use super::describe;
+use super::judge::{is_whole, judge};
 use super::managed::Managed;
-use super::observe::{is_whole, judge};
 use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
@@ -15,6 +15,7 @@ use crate::api::ManagedStatus as _;
 use crate::api::annotation::{
     SECRET_ATTEMPT, SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR,
 };
+use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{Entity, Kind, NewToken, Record, Token};
 use crate::domain::plan::SlotState;
@@ -240,23 +241,19 @@ impl<K: Managed> Act<K> {
     /// Writes the key that is in use: the platform's, or for a Token the one in its User's Secret.
     pub(super) async fn publish(&mut self, index: usize) -> Result<(), Stop> {
         self.progress.doing("writing a Secret");
-        let value = match &self.desired.shared {
-            Some(shared) => {
-                let (_, stored) = shared::read(&self.context, &self.namespace(), shared).await?;
-                let value = stored.and_then(|stored| stored.values.get(key::TOKEN).cloned()).ok_or(Stop::Again)?;
-                let id = platform::key_id(&value);
-                // One that is only put back is as old as it was.
-                let before = self.secrets[index].as_ref().map(|stored| &stored.annotations);
-                let before = before.filter(|said| said.get(SECRET_EXTERNAL_ID) == Some(&id));
-                let since = before.and_then(|said| said.get(SECRET_ISSUED_AT)?.parse().ok());
-                self.record = Some(K::published(&id, since.unwrap_or(self.context.now())).ok_or(Stop::Again)?);
-                value
-            }
-            None => {
-                let of = self.record.as_ref().and_then(|record| K::of_user(&self.desired, record.id()));
-                let shown = self.api()?.key(&of.ok_or(Stop::Again)?).await?;
-                shown.ok_or(Stop::Again)?
-            }
+        let value = if let Some(shared) = &self.desired.shared {
+            let (_, stored) = shared::read(&self.context, &self.namespace(), shared).await?;
+            let value = stored.and_then(|stored| stored.values.get(key::TOKEN).cloned()).ok_or(Stop::Again)?;
+            let id = platform::key_id(&value);
+            // One that is only put back is as old as it was.
+            let before = self.secrets[index].as_ref().map(|stored| &stored.annotations);
+            let before = before.filter(|said| said.get(SECRET_EXTERNAL_ID) == Some(&id));
+            let since = before.and_then(|said| said.get(SECRET_ISSUED_AT)?.parse().ok());
+            self.record = Some(K::published(&id, since.unwrap_or(self.context.now())).ok_or(Stop::Again)?);
+            value
+        } else {
+            let of = self.record.as_ref().and_then(|record| K::of_user(&self.desired, record.id()));
+            self.api()?.key(&of.ok_or(Stop::Again)?).await?.ok_or(Stop::Again)?
         };
         let record = self.record.clone().ok_or(Stop::Again)?;
         let image = self.shown_image(index, value, &record)?;
@@ -268,7 +265,8 @@ impl<K: Managed> Act<K> {
         Ok(())
     }
 
-    /// Has the platform replace the one key of a user, and stores the new one.
+    /// Has the platform replace the one key of a user, and stores the new one. Where a user may have several, the one
+    /// before is revoked then.
     pub(super) async fn renew(&mut self, id: &str, index: usize) -> Result<(), Stop> {
         self.progress.doing("renewing the key on the platform");
         let (api, of) = (self.api()?, K::of_user(&self.desired, id).ok_or(Stop::Again)?);
@@ -279,12 +277,33 @@ impl<K: Managed> Act<K> {
             expires_at: None,
         };
         let tokens: &dyn Backend<Token> = api.as_ref();
-        let value = tokens.create(new).await?.one_time.ok_or(Stop::Again)?;
+        let of = new.of.clone();
+        let stored = self.secrets[index].as_ref().and_then(|stored| stored.values.get(key::TOKEN));
+        let former = match stored.filter(|_| self.desired.place.can(Capability::TokensPerUser)) {
+            Some(value) => api.authenticates(&of, value).await.unwrap_or_default(),
+            None => None,
+        };
+        let made = tokens.create(new).await?;
+        let value = made.one_time.ok_or(Stop::Again)?;
         let record = self.record.clone().ok_or(Stop::Again)?;
         let image = self.shown_image(index, value, &record)?;
-        // The platform shows it again, so a Secret that cannot be written costs nothing but time.
-        self.insist(index, &image).await?;
-        self.note("Rotated", format!("renewed the key of the {} {}", K::KIND, self.desired.name));
+        if let Err(error) = self.insist(index, &image).await {
+            // One key is shown again, so a Secret that cannot be written costs nothing but time. One of several is not.
+            if self.desired.place.can(Capability::TokensPerUser)
+                && let Err(error) = tokens.delete(&of, &made.record.id).await
+            {
+                tracing::warn!(error = &error as &dyn std::error::Error, "minted, not stored, and not revoked");
+            }
+            return Err(error.into());
+        }
+        let mut said = format!("renewed the key of the {} {}", K::KIND, self.desired.name);
+        if let Some(former) = former
+            && let Err(error) = tokens.delete(&of, &former).await
+        {
+            tracing::warn!(error = &error as &dyn std::error::Error, former, "the token before was not revoked");
+            said.push_str("; the platform did not revoke the one before");
+        }
+        self.note("Rotated", said);
         Ok(())
     }
 

@@ -14,20 +14,17 @@ use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
 use super::report;
 use super::resolve::{Visitor, resolve, resolve_deleting};
-use super::slot::{Recorded, SlotContent, SlotSpec, key};
+use super::slot::key;
 use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
-use crate::api::{
-    InitialPassword, ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus,
-};
+use crate::api::{ObjectStatus, Organization, PlatformRecord, TykPermission, User, UserStatus};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, OfUser, UserChange, UserRecord, UserType};
-use crate::domain::facts::{Late, Policy, Rival};
-use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::policy::{AdoptionPolicy, Origin};
+use crate::domain::facts::{Policy, Rival};
+use crate::domain::naming::{OwnerMark, Ownership};
 use crate::kubernetes::secret::StoredSecret;
-use crate::platform::{self, AdminApi, Backend, Need, Shown};
+use crate::platform::{self, AdminApi, Backend};
 
 /// What a User asks for.
 #[derive(Debug)]
@@ -363,92 +360,5 @@ impl User {
     /// Login name as the manifest has it.
     pub fn username(&self) -> String {
         self.spec.username.clone().unwrap_or_else(|| self.name_any())
-    }
-
-    /// Name on that platform: the e-mail address where that is what it knows users by.
-    fn name_on(&self, api: Option<&dyn AdminApi>) -> String {
-        let Some(api) = api else { return self.username() };
-        match &self.spec.email {
-            Some(email) if api.needs(Need::Email) => email.to_lowercase(),
-            _ => self.spec.username.clone().unwrap_or_else(|| api.default_name(Kind::User, &self.name_any())),
-        }
-    }
-
-    /// The Secret with what the user logs in by: a password that the operator makes, what the platform shows when it makes
-    /// the user, or both. One that was taken over has a Secret only on request.
-    fn slots(&self, place: &Place<entity::User>) -> Vec<SlotSpec> {
-        let password = place.can(Capability::InitialPassword);
-        let status = self.status.clone().unwrap_or_default();
-        let written = status.secret_name.is_some();
-        let request = pass::rotate_request(self);
-        let requested = request.is_some() && request != status.last_handled_rotate_at;
-        let known = status.origin != Some(Origin::Adopted) || written || requested;
-        let person = self.spec.type_ == UserType::Person && self.spec.initial_password != Some(InitialPassword::None);
-        let shows = place.api.as_ref().is_some_and(|api| api.shows(Shown::UserToken(self.spec.type_)));
-        let username = self.name_on(place.api.as_deref());
-        // On the way out the platform may be gone and its capabilities with it: status knows.
-        let (content, late) = match (person && (password || written), shows) {
-            _ if !known => return Vec::new(),
-            (true, true) => (SlotContent::Login { username }, Late::LeaveOut),
-            (true, false) => (SlotContent::Password { username, settable: password }, Late::LeaveOut),
-            (false, true) => (SlotContent::Token, Late::Never),
-            (false, false) if written => (SlotContent::Token, Late::LeaveOut),
-            (false, false) => return Vec::new(),
-        };
-        let recorded = Recorded { written, digest: status.secret_digest, public_key: None };
-        let default = naming::credentials_secret(&self.name_any());
-        vec![SlotSpec::new(self.spec.secret.as_ref(), default, content, recorded, late)]
-    }
-
-    fn check(&self, context: &Context, place: &Place<entity::User>) -> Result<(), Stop> {
-        if self.spec.tyk.is_some() && place.platform.type_ != PlatformType::Tyk {
-            return Err(Stop::held(
-                Reason::InvalidSpec,
-                "tyk: the Platform is no Tyk Dashboard: leave this section out",
-            ));
-        }
-        let name = self.name_on(place.api.as_deref());
-        if let Some(api) = &place.api {
-            if self.spec.email.is_none() && api.needs(Need::Email) {
-                return Err(Stop::held(
-                    Reason::InvalidSpec,
-                    "email: this platform knows users, machines too, by their e-mail address: give one",
-                ));
-            }
-            api.check_name(Kind::User, &name)
-                .map_err(|rule| Stop::held(Reason::InvalidSpec, format!("username: {rule}")))?;
-            if self.spec.initial_password == Some(InitialPassword::Generate)
-                && place.cannot(Capability::InitialPassword)
-            {
-                return Err(Stop::held(
-                    Reason::Unsupported,
-                    "initialPassword: this platform cannot (InitialPassword): leave it out",
-                ));
-            }
-        }
-        if self.spec.adoption_policy == AdoptionPolicy::IfExists && !place.may_adopt {
-            return Err(Stop::held(
-                Reason::NotPermitted,
-                "adoptionPolicy: IfExists: the Platform's owner has not granted that to this namespace \
-                 (allowedNamespaces.permissions: [Adopt])",
-            ));
-        }
-        let rank = |user: &User| (user.creation_timestamp().map(|time| time.0), user.name_any());
-        let rivals = context.users.all(|other| {
-            let has_it = |user: &User| user.status.as_ref().is_some_and(|status| status.external_id.is_some());
-            let first = if has_it(other) == has_it(self) { rank(other) < rank(self) } else { has_it(other) };
-            first
-                && other.uid() != self.uid()
-                && other.namespace() == self.namespace()
-                && other.spec.organization_ref == self.spec.organization_ref
-                && other.name_on(place.api.as_deref()) == name
-        });
-        match rivals.first() {
-            None => Ok(()),
-            Some(rival) => Err(Stop::held(
-                Reason::NameConflict,
-                format!("the User {} stands for {name} already: choose another username", rival.name_any()),
-            )),
-        }
     }
 }

@@ -233,7 +233,7 @@ impl Seen {
             ready.map(|ready| (&ready.status, &ready.reason, ready.observed_generation)),
             // The brake of a Platform, for one: what it held goes on when it is released.
             status.map(|status| status.conditions().iter().map(|c| c.type_.as_str()).collect::<Vec<_>>()),
-            // The key that a User and its Tokens share.
+            // The key that a User and its Tokens share; the default project of an organisation.
             status.and_then(ObjectStatus::value_in_use),
         )
             .hash(&mut hash);
@@ -286,6 +286,13 @@ impl Related for Organization {
             context.users.cache.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name)
         {
             queues.users.push(&user);
+        }
+        // Whose templates wait for the organisation's default project.
+        for token in context.tokens.cache.all(|token| {
+            let user = context.users.cache.get(namespace.as_deref().unwrap_or_default(), &token.spec.user_ref.name);
+            token.namespace() == namespace && user.is_some_and(|user| user.spec.organization_ref.name == name)
+        }) {
+            queues.tokens.push(&token);
         }
         // Whoever waits for this one's name, or for its end.
         let rivals = context

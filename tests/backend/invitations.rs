@@ -24,7 +24,7 @@ async fn they_are_listed_while_it_runs_and_their_link_enables_the_account() {
     let start = Start::new().with("--dialect=rockit");
     let backend = start.run().await;
     assert_eq!(start.listed(&[]).await.lines().count(), 1, "the head alone");
-    let password = create(&backend, "ExampleOrg", "admin@example.org").await;
+    let password = create(&backend, "ExampleOrg", "admin@example.org").await.unwrap();
     create(&backend, "OtherOrg", "other@example.org").await;
 
     let table = start.listed(&[]).await;
@@ -81,7 +81,7 @@ async fn nothing_secret_is_in_the_log() {
     let mut secrets =
         vec![admin_token(&backend), backend.kept("rockit/admin-secret"), backend.kept("rockit/operator-key")];
     secrets.extend([PASSPHRASE, LINK, &PRIVATE_KEY[..40]].map(str::to_owned));
-    secrets.push(create(&backend, "ExampleOrg", "admin@example.org").await);
+    secrets.push(create(&backend, "ExampleOrg", "admin@example.org").await.unwrap());
     let link = start.links(&[]).await.remove(0);
     secrets.push(link.rsplit('/').next().unwrap().to_owned());
     // As it is, as somebody types it, and where it is not.

@@ -143,7 +143,7 @@ async fn it_arrives_once_at_its_recipient_and_its_link_enables_the_account() {
     postmaster.serve(listener, SslConfig::None);
     let start = by(&url);
     let backend = start.run().await;
-    let password = create(&backend, "ExampleOrg", "admin@example.org").await;
+    let password = create(&backend, "ExampleOrg", "admin@example.org").await.unwrap();
     sent(&start, &backend, "admin@example.org").await;
     let arrived = postmaster.arrived();
     assert_eq!(arrived.len(), 1);

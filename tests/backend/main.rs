@@ -9,4 +9,5 @@ mod limits;
 mod listeners;
 mod mail;
 mod process;
+mod quirks;
 mod rockit;

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// How long anything may take that happens at all.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// All its listeners, on ports that are free.
 const FREE: [&str; 5] = [
@@ -105,6 +105,14 @@ impl Start {
         let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('{')).collect();
         assert_eq!(lines.len(), 1, "not one line beside its log:\n{text}");
         lines[0].strip_prefix("org-operator: ").unwrap_or_else(|| panic!("{text}")).to_owned()
+    }
+
+    /// Waits until its command line is refused: what clap says.
+    pub(crate) async fn misused(&self) -> String {
+        let output = tokio::time::timeout(PATIENCE, self.serving().output()).await.expect("it serves").unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        text
     }
 
     /// `backend invitations` on the same data directory.

@@ -17,6 +17,7 @@ mod minted;
 mod moved;
 mod orders;
 mod outage;
+mod platforms;
 mod process;
 mod quickstart;
 mod refused;

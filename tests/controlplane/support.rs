@@ -17,9 +17,9 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 
 pub(crate) use audit::Writes;
-pub(crate) use directory::Contents;
+pub(crate) use directory::{Contents, http};
 pub(crate) use inside::{Inside, Options};
-pub(crate) use objects::{Cluster, condition, example, is_ready, quickstart};
+pub(crate) use objects::{Cluster, KINDS, condition, example, is_ready, quickstart};
 pub(crate) use operator::{Operator, Process};
 pub(crate) use refusal::Refusal;
 

@@ -132,7 +132,9 @@ pub fn router(serving: Serving, operator: Option<Operator>) -> Router {
         .route("/be/v1/users/{username}", get(users::one).delete(users::delete))
         .route("/be/v1/roles", get(roles::list).post(roles::create).patch(roles::change))
         .route("/be/v1/roles/{name}", get(roles::one).delete(roles::delete))
-        .route("/invitations/{id}/{code}", get(login::open_invitation))
+        // Without a method of its own HEAD would be a GET whose reply nobody sees, and what follows the links of a mail
+        // to look at them would use the invitation up.
+        .route("/invitations/{id}/{code}", get(login::open_invitation).head(async || Refusal::NoSuchMethod))
         .fallback(async || Refusal::NotFound("nothing is served at this path"))
         .method_not_allowed_fallback(async || Refusal::NoSuchMethod)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

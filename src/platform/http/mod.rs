@@ -105,8 +105,12 @@ impl Origin {
 
     fn request(&self, call: &Call) -> Result<Request<Bytes>, Error> {
         let mut url = self.base.clone();
-        // A URL drops empty and dotted segments, and the request would go to what is above.
-        let own = call.segments.iter().all(|segment| !matches!(segment.as_str(), "" | "." | ".."));
+        // A URL drops empty and dotted segments, and the request would go to what is above. It drops tabs and line breaks
+        // first, so that a segment with one may turn into such a one.
+        let own = call
+            .segments
+            .iter()
+            .all(|segment| !matches!(segment.as_str(), "" | "." | "..") && !segment.chars().any(char::is_control));
         if !own {
             let message = "what was to be asked for has an id that no object can have";
             return Err(Error::new(FaultKind::NotFound, &call.operation, message));
@@ -151,7 +155,6 @@ impl Origin {
 pub type Judge = fn(&Reply, Timestamp) -> Option<Error>;
 
 /// One request.
-#[derive(Debug)]
 pub struct Call {
     operation: String,
     effect: Effect,
@@ -164,6 +167,17 @@ pub struct Call {
     wanted: Vec<StatusCode>,
     judge: Option<Judge>,
     limit: usize,
+}
+
+/// Its body may hold a password.
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("operation", &self.operation)
+            .field("effect", &self.effect)
+            .field("method", &self.method)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Call {
@@ -292,6 +306,15 @@ impl Reply {
 /// Writes a secret into a body: `#[serde(serialize_with = "exposed")]`.
 pub fn exposed<S: serde::Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(secret.expose_secret())
+}
+
+/// A secret that a body holds.
+pub struct Exposed<'a>(pub &'a SecretString);
+
+impl Serialize for Exposed<'_> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        exposed(self.0, serializer)
+    }
 }
 
 /// Reads a secret from a body: `#[serde(deserialize_with = "secret")]`.

@@ -154,7 +154,7 @@ impl<R: Record> Writing<'_, R> {
     }
 
     /// The object is not there any more.
-    pub(super) async fn is_gone(self, id: &str) {
+    pub(super) async fn removed(self, id: &str) {
         self.settle(|records| records.retain(|known| known.id() != id)).await;
     }
 

@@ -316,7 +316,7 @@ impl Backend<Organization> for Tyk {
                 envelope::done(&reply, self.clock.now())?;
             }
         }
-        writing.is_gone(id).await;
+        writing.removed(id).await;
         self.forget(id);
         Ok(())
     }

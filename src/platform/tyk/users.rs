@@ -19,7 +19,7 @@ use super::technical::is_technical;
 use super::{Tyk, keys};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewUser, Page, User, UserChange, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
-use crate::platform::http::{Effect, exposed};
+use crate::platform::http::{Effect, Exposed, exposed};
 use crate::platform::{Backend, Error, key_id};
 
 /// The one role that a Dashboard has.
@@ -136,16 +136,9 @@ struct Sent<'a> {
     last_name: &'a str,
     email_address: &'a str,
     active: bool,
-    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional")]
-    password: Option<&'a SecretString>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    password: Option<Exposed<'a>>,
     user_permissions: &'a Document,
-}
-
-fn optional<S: serde::Serializer>(secret: &Option<&SecretString>, serializer: S) -> Result<S::Ok, S::Error> {
-    match secret {
-        Some(secret) => exposed(secret, serializer),
-        None => serializer.serialize_none(),
-    }
 }
 
 /// Sets permissions and roles; whether there was anything to change.
@@ -302,7 +295,7 @@ impl Backend<User> for Tyk {
             last_name: new.last_name.as_deref().unwrap_or_default(),
             email_address: &email,
             active: true,
-            password: new.password.as_ref(),
+            password: new.password.as_ref().map(Exposed),
             user_permissions: &permissions,
         };
         let in_one = self.in_one(&new.organization_id);
@@ -368,7 +361,7 @@ impl Backend<User> for Tyk {
             }
         };
         self.as_technical(OPERATION, &scope.organization_id, delete).await?;
-        writing.is_gone(id).await;
+        writing.removed(id).await;
         Ok(())
     }
 }

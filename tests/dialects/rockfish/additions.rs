@@ -140,7 +140,8 @@ async fn a_late_server_shows_new_objects_after_a_while_but_serves_them_at_once()
     rockfish.join(&organization, &user, json!([])).await;
     let project = rockfish.admin.get("/project").await.json()[0]["id"].as_str().unwrap().to_owned();
     let admin_paths = [format!("/organization/{organization}"), format!("/user/{user}"), format!("/project/{project}")];
-    let public_paths = [format!("/organization/{organization}"), "/project/active".to_owned()];
+    let public_paths =
+        ["/organization/active".to_owned(), format!("/organization/{organization}"), "/project/active".to_owned()];
     for (seconds, shown) in [(29, false), (30, true)] {
         let serving = rockfish.data.serving(seconds, INVITE, &[Quirk::Late]);
         let late = Rockfish {

@@ -27,6 +27,8 @@ async fn create_organization() {
     let invitation = rockit.invitation("ExampleOrg", "adminUser").await;
     assert_eq!((&*invitation.email, invitation.sent_at), ("admin@example.org", None));
     is_unauthorized(&rockit.session("ExampleOrg", "adminUser", &password).await);
+    let looked = rockit.listener.send(Method::HEAD, invitation.path().expose_secret(), &[], None).await;
+    assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED, "looking at the link opens nothing");
     is_success(
         &rockit.open(&invitation).await,
         json!({"message": "account enabled", "orgname": "ExampleOrg", "username": "adminUser"}),

@@ -7,6 +7,7 @@ use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::ROCKFISH;
@@ -15,9 +16,9 @@ use super::caller::Authenticated;
 use super::refusal::Refusal;
 use super::shown::{Base, ShownOrganization, ShownProject, ShownToken, ShownUser, created};
 use crate::domain::entity::Kind;
-use crate::embedded::Project;
 use crate::embedded::dialect::body::{BodyError, Members, Unfit};
 use crate::embedded::dialect::{Serving, secret};
+use crate::embedded::{Membership, Project};
 
 type Served = State<Arc<Serving>>;
 type Body = Result<Members, BodyError>;
@@ -50,8 +51,7 @@ pub(super) async fn organizations(base: Base, who: Authenticated) -> Json<Vec<Sh
 }
 
 pub(super) async fn active_organization(base: Base, who: Authenticated) -> Result<Json<ShownOrganization>, Refusal> {
-    let active = who.active_or_refused()?;
-    Ok(Json(base.organization(&active.organization_id, &active.name)))
+    shown_membership(&base, who.active_or_refused()?)
 }
 
 pub(super) async fn organization(
@@ -59,7 +59,11 @@ pub(super) async fn organization(
     who: Authenticated,
     Path(id): Path<String>,
 ) -> Result<Json<ShownOrganization>, Refusal> {
-    let own = who.member_of(&id)?;
+    shown_membership(&base, who.member_of(&id)?)
+}
+
+/// An organisation of the caller's, if reads show it already.
+fn shown_membership(base: &Base, own: &Membership) -> Result<Json<ShownOrganization>, Refusal> {
     if !own.is_seen {
         return Err(Refusal::absent(Kind::Organization));
     }
@@ -120,7 +124,7 @@ pub(super) async fn delete_token(
     Path(id): Path<String>,
 ) -> Result<StatusCode, Refusal> {
     let now = serving.clock.now();
-    let found = serving.directory.account_token(&id, now, now).await?;
+    let found = serving.directory.account_token(&id, now, Timestamp::MAX).await?;
     found.filter(|token| token.user_id == who.caller.user_id).ok_or(NOT_YOURS)?;
     gone(serving.directory.revoke_account_token(&id, now).await?, Refusal::absent(Kind::Token))
 }
@@ -207,7 +211,7 @@ pub(super) async fn delete_project(
 
 /// A project of one of the caller's organisations, shown to reads or not.
 async fn own_project(serving: &Serving, who: &Authenticated, id: &str) -> Result<Project, Refusal> {
-    let found = serving.directory.project(id, jiff::Timestamp::MAX).await?.ok_or(NOT_YOURS)?;
+    let found = serving.directory.project(id, Timestamp::MAX).await?.ok_or(NOT_YOURS)?;
     who.member_of(&found.organization_id).map_err(|_| NOT_YOURS)?;
     Ok(found)
 }

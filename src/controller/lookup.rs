@@ -1,0 +1,101 @@
+//! Asks the platform for what a resource may stand for.
+
+use std::sync::Arc;
+
+use futures::future::try_join;
+
+use super::context::Context;
+use super::managed::{Desired, Managed};
+use crate::domain::entity::{Entity, Kind, Lookup, Record};
+use crate::domain::fault::FaultKind;
+use crate::platform::{self, AdminApi, Backend};
+
+/// Asks the platform by the known ids; for what is not found by the recorded one also by our mark, and by name or the id
+/// that the manifest gives.
+///
+/// What the platform cannot show counts as there where its id is known, and as unknown where it is not.
+pub async fn lookup<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+    ids: &[String],
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    let Some(api) = &desired.place.api else {
+        return Ok(Vec::new());
+    };
+    let (backend, scope) = (K::backend(api.as_ref()), &desired.place.scope);
+    let mut records: Vec<<K::Entity as Entity>::Record> = Vec::new();
+    let mark = Lookup::Owner(desired.mark.as_str().to_owned());
+    if K::KIND == Kind::Token {
+        add(&mut records, ask(backend, scope, &mark).await?.unwrap_or_default());
+        // Those that carry no mark of ours: of a cluster that released them, or on a platform without marks.
+        for id in ids {
+            if !records.iter().any(|record| record.id() == id) {
+                add(&mut records, by_id(desired, backend, id).await?);
+            }
+        }
+        return Ok(records);
+    }
+    for id in ids {
+        let found = by_id(desired, backend, id).await?;
+        if !found.is_empty() {
+            return Ok(found);
+        }
+    }
+    // What is being deleted is found by its id and its mark alone.
+    let deleting = object.meta().deletion_timestamp.is_some();
+    let named = async {
+        match &desired.policy.external_id {
+            _ if deleting => Ok(Vec::new()),
+            Some(id) => by_id(desired, backend, id).await,
+            None => by_name(context, desired, api.as_ref(), backend).await,
+        }
+    };
+    let (marked, named) = try_join(ask(backend, scope, &mark), named).await?;
+    add(&mut records, marked.unwrap_or_default());
+    add(&mut records, named);
+    Ok(records)
+}
+
+/// The answer; `None` where the platform has no such call.
+async fn ask<E: Entity>(
+    backend: &dyn Backend<E>,
+    scope: &E::Scope,
+    lookup: &Lookup,
+) -> Result<Option<Vec<E::Record>>, platform::Error> {
+    match backend.find(scope, lookup).await {
+        Err(error) if error.kind == FaultKind::Unsupported => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+async fn by_id<K: Managed>(
+    desired: &Desired<K>,
+    backend: &dyn Backend<K::Entity>,
+    id: &str,
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    let found = ask(backend, &desired.place.scope, &Lookup::Id(id.to_owned())).await?;
+    Ok(found.unwrap_or_else(|| vec![Record::unseen(id, &desired.name)]))
+}
+
+/// Where names cannot be looked up, a creation that was refused has told that one is there.
+async fn by_name<K: Managed>(
+    context: &Context,
+    desired: &Desired<K>,
+    api: &dyn AdminApi,
+    backend: &dyn Backend<K::Entity>,
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    let found = ask(backend, &desired.place.scope, &Lookup::Name(desired.name.clone())).await?;
+    Ok(found.unwrap_or_else(|| {
+        let taken = context.taken.since(&desired.uid).and_then(|_| api.id_of_name(K::KIND, &desired.name));
+        taken.iter().map(|id| Record::unseen(id, &desired.name)).collect()
+    }))
+}
+
+fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {
+    for record in more {
+        if !records.iter().any(|known| known.id() == record.id()) {
+            records.push(record);
+        }
+    }
+}
