@@ -1,6 +1,7 @@
 //! Tokens: the one key of a user.
 
 use super::*;
+use crate::domain::capability::{Capability, Support};
 use crate::domain::entity::{Lookup, TokenChange};
 use crate::domain::fault::FaultKind;
 use crate::platform::AdminApi;
@@ -67,7 +68,8 @@ async fn a_key_that_is_hidden_is_never_reset() {
     assert_eq!(scene.tyk.authenticates(&of, &key).await.unwrap(), Some(made.record.id));
     assert_eq!(scene.tyk.authenticates(&of, &first).await.unwrap(), None);
     let another = scene.users().create(user(&scope, "bo@example.org")).await.unwrap().one_time.unwrap();
-    assert!(scene.tyk.authenticates(&of, &another).await.unwrap().is_some(), "it cannot be told");
+    assert_eq!(scene.tyk.authenticates(&of, &another).await.unwrap(), None, "it reads this user, and is another's");
+    assert_eq!(scene.tyk.capabilities().of(Capability::TokenRevoke), Support::Supported, "a key was shown once");
 }
 
 #[tokio::test]
