@@ -59,7 +59,7 @@ pub(super) struct Run {
     #[arg(long, env = "ORG_OPERATOR_EMBEDDED_DATA_DIR", value_name = "DIR")]
     embedded_data_dir: Option<PathBuf>,
     /// Address of probes, metrics, and the embedded backend's login and introspection
-    #[arg(long, env = "ORG_OPERATOR_LISTEN", default_value = "127.0.0.1:8080", value_name = "ADDRESS:PORT")]
+    #[arg(long, env = "ORG_OPERATOR_LISTEN", default_value = "127.0.0.1:9080", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// The namespace that the operator runs in. Default: the kubeconfig's, or the service account's
     #[arg(long, env = "POD_NAMESPACE")]

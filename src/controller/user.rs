@@ -208,6 +208,10 @@ impl Managed for User {
             let unknown = record.partial && found.is_none();
             wanted.clone().filter(|wanted| if unknown { !content.settled } else { found.as_ref() != Some(wanted) })
         };
+        // Platforms keep it in lower case, or as it was given: an address is the same either way.
+        let same = |found: &Option<String>| found.as_ref().map(|found| found.to_lowercase());
+        let email =
+            differs(&content.email, &record.email).filter(|wanted| same(&record.email) != Some(wanted.to_lowercase()));
         let roles = match &record.roles {
             Some(found) => content.roles.clone().filter(|wanted| *wanted != sorted(found.clone())),
             // Where being a member is a matter of its own, it is one without roles too.
@@ -219,7 +223,7 @@ impl Managed for User {
         });
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = UserChange {
-            email: differs(&content.email, &record.email),
+            email,
             first_name: differs(&content.first_name, &record.first_name),
             last_name: differs(&content.last_name, &record.last_name),
             roles,

@@ -188,6 +188,10 @@ impl AdminApi for Rockit {
         if http::HeaderValue::from_str(value.expose_secret()).is_err() {
             return Ok(None);
         }
+        // Names that nobody can have.
+        if [&of.organization_id, &of.user_id].into_iter().any(|name| check_name(name).is_err()) {
+            return Ok(None);
+        }
         let call = Call::new(operation, Effect::Reads, Method::GET, ["be", "v1", "users", &of.user_id]).wants([
             StatusCode::UNAUTHORIZED,
             StatusCode::FORBIDDEN,

@@ -19,6 +19,7 @@ use http::{Method, StatusCode};
 use secrecy::SecretString;
 
 use super::http::{Call, Effect, Origin, Reply};
+use super::tried::Tried;
 use super::{AdminApi, Error, Keeper, Need, Shown};
 use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Capability, Support};
@@ -58,6 +59,9 @@ pub struct Tyk {
     organizations: Cache<OrganizationRecord>,
     reserved: Reserved,
     in_one: Mutex<HashMap<String, Arc<InOne>>>,
+    /// Whether a read shows the keys of users. One without a key may be one whose key was revoked, so a key that was shown
+    /// decides for good.
+    shows_keys: Tried,
 }
 
 impl fmt::Debug for Tyk {
@@ -77,8 +81,8 @@ impl Tyk {
         clock: Clock,
     ) -> Self {
         let organizations = Cache::new(clock.clone());
-        let (reserved, in_one) = (Reserved::default(), Mutex::default());
-        Self { origin, admin_secret, keeper, owner_id, clock, organizations, reserved, in_one }
+        let (reserved, in_one, shows_keys) = (Reserved::default(), Mutex::default(), Tried::default());
+        Self { origin, admin_secret, keeper, owner_id, clock, organizations, reserved, in_one, shows_keys }
     }
 
     /// A call of the admin API.
@@ -143,7 +147,9 @@ impl AdminApi for Tyk {
             Capability::TokenExpiry,
             Capability::Projects,
         ];
-        let all = Capabilities::all(Support::Supported);
+        // A key that is hidden is never reset.
+        let revoke = if self.shows_keys.is_doubted() { Support::Unsupported } else { Support::Supported };
+        let all = Capabilities::all(Support::Supported).with(Capability::TokenRevoke, revoke);
         cannot.into_iter().fold(all, |table, capability| table.with(capability, Support::Unsupported))
     }
 

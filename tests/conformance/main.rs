@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
 mod cases;
+mod operations;
 mod subject;
 mod wire;
 
-use cases::{organizations, tokens, users};
+use cases::{access, hostile, names, organizations, pages, tokens, users};
 use org_operator::embedded::dialect::Quirk;
 use subject::{Platform, Subject, Variant};
 
@@ -40,6 +41,13 @@ macro_rules! suite {
                 tokens_end_when_they_are_to: tokens::end_when_they_are_to,
                 tokens_log_in_as_nobody_else: tokens::log_in_as_nobody_else,
                 passwords_are_set: tokens::passwords_are_set,
+                names_of_organizations: names::of_organizations,
+                names_of_users: names::of_users,
+                hostile_ids_lead_nowhere: hostile::lead_nowhere,
+                the_platform_is_proved_by_the_credential: access::is_proved_by_the_credential,
+                what_is_new_comes_late_and_is_no_error_before: access::comes_late_and_is_no_error_before,
+                pages_list_ten_thousand_organizations: pages::list_ten_thousand_organizations,
+                pages_list_ten_thousand_users: pages::list_ten_thousand_users,
             );
         }
     };
@@ -64,3 +72,8 @@ suite!(rockfish_late: Rockfish, Some(Quirk::Late));
 suite!(rockit: Rockit, None);
 suite!(rockit_without_admin_password: Rockit, Some(Quirk::RockitWithoutAdminPassword));
 suite!(rockit_late: Rockit, Some(Quirk::Late));
+
+#[tokio::test]
+async fn rockit_in_maintenance() {
+    access::rests_in_maintenance(&Subject::start(subject::MAINTENANCE).await).await;
+}

@@ -64,7 +64,11 @@ impl Guessed {
         id: &str,
     ) -> Result<Option<T>, Error> {
         let call = Call::new(operation, Effect::Reads, Method::GET, [self.segment, id]);
-        let Some(reply) = self.ask(origin, call, operation, &self.read).await? else {
+        let asked = match self.ask(origin, call, operation, &self.read).await {
+            Err(error) if error.kind == FaultKind::NotFound => return Ok(None),
+            asked => asked?,
+        };
+        let Some(reply) = asked else {
             return if self.read.is_proved() {
                 Ok(None)
             } else {
@@ -140,9 +144,11 @@ impl Guessed {
 
     /// Sends a deletion. True if what it names is gone now, or was not there as a server says that is known to delete.
     async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<bool, Error> {
-        let reply = self.ask(origin, call, operation, &self.delete).await?;
-        if reply.is_some() {
-            self.delete.prove();
+        match self.ask(origin, call, operation, &self.delete).await {
+            Err(error) if error.kind == FaultKind::NotFound => return Ok(true),
+            Ok(Some(_)) => self.delete.prove(),
+            Ok(None) => {}
+            Err(error) => return Err(error),
         }
         Ok(self.delete.is_proved())
     }
@@ -154,7 +160,8 @@ impl Guessed {
         error
     }
 
-    /// Sends a call that may not be there; `None`: 404.
+    /// Sends a call that may not be there; `None`: 404. [`FaultKind::NotFound`]: it was not sent, because no object can have
+    /// such an id.
     async fn ask(&self, origin: &Origin, call: Call, operation: &str, tried: &Tried) -> Result<Option<Reply>, Error> {
         if tried.is_missing() {
             return Err(self.unknown(operation));

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use http::StatusCode;
 use serde_json::{Map, json};
 
-use super::{NO_SUCH_CALL, Rockit};
+use super::{NO_SUCH_CALL, Rockit, check_name};
 use crate::domain::entity::{Created, Lookup, NewToken, OfUser, Page, Record as _, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
 use crate::platform::{Backend, Error};
@@ -50,6 +50,10 @@ impl Backend<Token> for Rockit {
             Error::new(FaultKind::Unsupported, operation, message)
         };
         self.account(operation, &of.organization_id)?;
+        // A name that nobody can have.
+        if check_name(&of.user_id).is_err() {
+            return Ok(());
+        }
         if self.resets.is_missing() {
             return Err(unknown());
         }

@@ -26,11 +26,13 @@ impl Rockit {
         let account = self.account(operation, organization)?;
         let call = Call::new(operation, Effect::Reads, Method::GET, ["be", "v1", "users", username])
             .wants([StatusCode::NOT_FOUND]);
-        let reply = self.send(as_account(call, account)).await?;
-        if reply.status.is_success() {
-            return answer::user(&reply, username).map(Some);
+        match self.send(as_account(call, account)).await {
+            // A name that nobody can have.
+            Err(error) if error.kind == FaultKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+            Ok(reply) if reply.status.is_success() => answer::user(&reply, username).map(Some),
+            Ok(reply) => answer::absent(&reply).map(|()| None),
         }
-        answer::absent(&reply).map(|()| None)
     }
 
     /// Changes the members of the user's that are in `change`, and gives the reply. 404 is the caller's.
@@ -153,7 +155,11 @@ impl Backend<User> for Rockit {
         let account = self.account(operation, &scope.organization_id)?;
         let call = Call::new(operation, Effect::Repeatable, Method::DELETE, ["be", "v1", "users", id])
             .wants([StatusCode::NOT_FOUND]);
-        answer::gone(&self.send(as_account(call, account)).await?)
+        match self.send(as_account(call, account)).await {
+            // A name that nobody can have.
+            Err(error) if error.kind == FaultKind::NotFound => Ok(()),
+            sent => answer::gone(&sent?),
+        }
     }
 }
 

@@ -50,7 +50,14 @@ impl Tyk {
     async fn seen(&self, operation: &str, of_user: &OfUser) -> Result<Seen, Error> {
         let scope = InOrganization { organization_id: of_user.organization_id.clone() };
         let user = self.user(operation, &scope, &of_user.user_id).await?;
-        Ok(user.map_or(Seen::Absent, |user| of(&user).map_or(Seen::Hidden, Seen::Key)))
+        let Some(user) = user else { return Ok(Seen::Absent) };
+        let key = of(&user);
+        if key.is_some() {
+            self.shows_keys.prove()
+        } else {
+            self.shows_keys.doubt()
+        }
+        Ok(key.map_or(Seen::Hidden, Seen::Key))
     }
 
     pub(super) async fn shown_key(&self, of: &OfUser) -> Result<Option<SecretString>, Error> {
@@ -87,11 +94,12 @@ impl Tyk {
             _ => {}
         }
         // A Dashboard that hides the keys of others shows a user its own.
-        if hidden
-            && reply.status.is_success()
-            && let Some(own) = of(&reply.json()?)
-            && !are_equal(&own, value)
-        {
+        if hidden && !reply.status.is_success() {
+            let message = "the Dashboard hides access keys and does not let this one read its own user, so whose it is \
+                           cannot be told";
+            return Err(reply.refusal(FaultKind::Unsupported, message));
+        }
+        if hidden && !of(&reply.json()?).is_some_and(|own| are_equal(&own, value)) {
             return Ok(None);
         }
         Ok(Some(key_id(value)))

@@ -312,7 +312,7 @@ impl Backend<User> for Tyk {
         }
         let mut record = UserRecord::from(listed);
         record.key_id = key.as_ref().map(key_id);
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(Created { record, one_time: key, unfinished: false })
     }
 
@@ -334,7 +334,7 @@ impl Backend<User> for Tyk {
             user = self.user(OPERATION, scope, id).await?.ok_or_else(|| missing(OPERATION))?;
         }
         let record = UserRecord::from(Listed::from(&user));
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(record)
     }
 

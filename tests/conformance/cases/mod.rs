@@ -1,6 +1,10 @@
 //! What every platform does, as far as its capabilities say: one function a case.
 
+pub(crate) mod access;
+pub(crate) mod hostile;
+pub(crate) mod names;
 pub(crate) mod organizations;
+pub(crate) mod pages;
 pub(crate) mod tokens;
 pub(crate) mod users;
 

@@ -24,8 +24,12 @@ async fn delete(org: &Org, of: &OfUser, id: &str) -> Result<(), Error> {
     Backend::<Token>::delete(&*org.api, of, id).await
 }
 
-async fn logs_in(org: &Org, of: &OfUser, value: &SecretString) -> Option<String> {
-    org.api.authenticates(of, value).await.unwrap()
+/// As what a value is seen to log in. Where nothing tells a wrong value from a missing right it is not seen to.
+pub(super) async fn logs_in(org: &Org, of: &OfUser, value: &SecretString) -> Option<String> {
+    match org.api.authenticates(of, value).await {
+        Err(error) if error.kind == FaultKind::Unsupported => None,
+        found => found.unwrap(),
+    }
 }
 
 /// Whether the platform makes tokens for users at all.

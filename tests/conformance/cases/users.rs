@@ -6,6 +6,7 @@ use org_operator::domain::fault::FaultKind;
 use org_operator::platform::{Backend, Error, Shown};
 use secrecy::ExposeSecret as _;
 
+use super::tokens::logs_in;
 use super::{able, everything, ids, refused};
 use crate::subject::{Org, Platform, Subject, mark};
 
@@ -134,10 +135,9 @@ pub(crate) async fn show_their_credential_once(subject: &Subject) {
         let (made, shown) = subject.add(&org, new).await.unwrap();
         assert_eq!(shown.is_some(), org.api.shows(Shown::UserToken(user_type)), "{user_type:?}");
         if let Some(shown) = shown {
-            let logged_in = org.api.authenticates(&org.of(&made.id), &shown).await.unwrap();
-            assert!(logged_in.is_some(), "{user_type:?}");
+            assert!(logs_in(&org, &org.of(&made.id), &shown).await.is_some(), "{user_type:?}");
             let wrong = format!("{}x", shown.expose_secret()).into();
-            assert_eq!(org.api.authenticates(&org.of(&made.id), &wrong).await.unwrap(), None);
+            assert_eq!(logs_in(&org, &org.of(&made.id), &wrong).await, None);
         }
     }
 }

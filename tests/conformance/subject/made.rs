@@ -42,6 +42,8 @@ pub(crate) struct Org {
     pub(crate) directory_id: String,
     /// What manages its users.
     pub(crate) api: Arc<dyn AdminApi>,
+    /// The account in it that does, where it takes one.
+    account: Option<Account>,
 }
 
 impl Org {
@@ -51,6 +53,16 @@ impl Org {
 
     pub(crate) fn of(&self, user_id: &str) -> OfUser {
         OfUser { organization_id: self.id.clone(), user_id: user_id.to_owned() }
+    }
+
+    /// The same platform as another client has it, for this organisation's users.
+    pub(crate) fn acting(&self, api: &Arc<dyn AdminApi>) -> Arc<dyn AdminApi> {
+        self.account.as_ref().map_or_else(|| Arc::clone(api), |account| api.acting_as(account).unwrap())
+    }
+
+    /// The secrets that the suite knows of it.
+    pub(crate) fn secret(&self) -> Option<SecretString> {
+        self.account.as_ref().map(|account| account.key.clone())
     }
 }
 
@@ -107,7 +119,7 @@ impl Subject {
     pub(crate) async fn enter(&self, record: &OrganizationRecord) -> Org {
         let (id, name) = (record.id.clone(), record.name.clone());
         if self.variant.platform != Platform::Rockit {
-            return Org { directory_id: id.clone(), id, name, api: Arc::clone(&self.api) };
+            return Org { directory_id: id.clone(), id, name, api: Arc::clone(&self.api), account: None };
         }
         let directory_id = self.directory.organizations_by_name(&name).await.unwrap().remove(0).id;
         let new = NewUser {
@@ -119,7 +131,8 @@ impl Subject {
         let made = self.directory.create_user_with(&ROCKIT, new, particulars, self.time.clock().now()).await;
         let key = made.unwrap().1.unwrap();
         let account = Account { organization: name.clone(), username: "account".to_owned(), key };
-        Org { id, name, directory_id, api: self.api.acting_as(&account).unwrap() }
+        let api = self.api.acting_as(&account).unwrap();
+        Org { id, name, directory_id, api, account: Some(account) }
     }
 
     /// The username of somebody called so: where users are known by their e-mail addresses, that.
@@ -141,13 +154,18 @@ impl Subject {
 
     /// A person with all that the platform takes.
     pub(crate) fn new_person(&self, org: &Org, word: &str) -> NewUser {
+        self.new_person_in(&org.id, word)
+    }
+
+    /// The same, in the organisation of that id.
+    pub(crate) fn new_person_in(&self, organization_id: &str, word: &str) -> NewUser {
         let named = self.variant.platform != Platform::Rockfish;
         NewUser {
             email: Some(format!("{word}@example.org")),
             first_name: named.then(|| "Ada".to_owned()),
             last_name: named.then(|| "Lovelace".to_owned()),
             roles: Some(vec![self.admin_role()]),
-            ..new_user(&org.id, &self.username(word), UserType::Person)
+            ..new_user(organization_id, &self.username(word), UserType::Person)
         }
     }
 
