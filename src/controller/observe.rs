@@ -199,6 +199,7 @@ fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
     Powers {
         marks: listed && place.marks(K::KIND),
         deletes: !place.cannot(deletion_of(K::KIND)),
+        renews: place.api.as_ref().is_none_or(|api| api.renews_keys()),
         visible_after: place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default(),
     }
 }

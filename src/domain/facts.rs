@@ -91,6 +91,8 @@ pub struct Powers {
     pub marks: bool,
     /// It can remove one; for a token: revoke it.
     pub deletes: bool,
+    /// It can replace a user's one key by another.
+    pub renews: bool,
     /// How long a new object may stay invisible.
     pub visible_after: Duration,
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::identity::{Identity, identify};
+use super::shared::cannot_renew;
 use super::{
     ABSENCE, Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, Verdict, conflict, holds,
 };
@@ -89,6 +90,7 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1).chain(renewed())),
             // A request is answered by the last of its steps: one that is cut off begins again.
             _ if settable => steps.extend(renewal().into_iter().chain(renewed())),
+            _ if slot.shown && facts.rotate && !facts.powers.renews => return cannot_renew(facts),
             _ if slot.shown && facts.rotate => steps.extend([Step::ProveWritable(index)].into_iter().chain(renewed())),
             _ if found.shown_again.contains(&index) => steps.push(Step::Publish(index)),
             Some(Content::Broken) => return unavailable(facts, slot, slot.remedy),

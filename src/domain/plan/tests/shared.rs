@@ -183,3 +183,18 @@ fn a_machine_gets_the_key_alone() {
         ),
     ]);
 }
+
+#[test]
+fn what_cannot_be_renewed_is_said_before_anything_is_tried() {
+    let unable = |facts: Facts<Change>| facts.powers(|powers| powers.renews = false);
+    let timed = publishes().says(|said| said.issued_at = None).with(|facts| facts.token.rotation = every(24));
+    let user = made(Kind::User).holds(slot(Source::ShownOnce, SlotState::Ours(Content::Whole)));
+    for (case, facts) in [("a request", asked(publishes())), ("a period", timed), ("a User's own", asked(user))] {
+        let made = plan(&unable(facts), now());
+        assert_eq!(made.steps, vec![], "{case}");
+        let Verdict::Held(state, _) = made.verdict else { panic!("{case}: {:?}", made.verdict) };
+        assert_eq!(state.reason, Reason::Unsupported, "{case}");
+    }
+    let made = plan(&unable(publishes()), now());
+    assert!(matches!(made.verdict, Verdict::Settled { .. }), "{made:?}");
+}
