@@ -175,6 +175,8 @@ async fn kind<K: Reconciled + Related>(sources: Vec<Source<K>>, context: &Arc<Co
 
 async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context: Arc<Context>, queues: Arc<Queues>) {
     let seen = Seen::default();
+    let again = Arc::clone(&queues);
+    K::objects(&context).recent.pushes_by(move |object| K::queue(&again).push(object));
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(api, config).modify(prune).default_backoff().reflect(writer);
     events
