@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
+use super::account;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled, SharedSecret};
 use super::pass::{self, Pass};
@@ -107,6 +108,17 @@ impl Managed for Token {
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
+        let mut resolved = resolved;
+        let organization =
+            user.as_ref().and_then(|user| context.organizations.get(&own, &user.spec.organization_ref.name));
+        if let (Some(api), Some(organization)) = (&resolved.api, &organization) {
+            match account::acting(context, organization, Arc::clone(api)).await {
+                Ok(acting) => resolved.api = Some(acting),
+                // Gone before: then the platform says what it cannot do without.
+                Err(Stop::Held { .. }) if deleting => {}
+                Err(stop) => return Err(stop),
+            }
+        }
         if let (Some(former), Some(api)) = (&former, &resolved.api) {
             still_there(api.as_ref(), former, name).await?;
         }
