@@ -101,21 +101,20 @@ impl Managed for Token {
                 return Err(Stop::held(Reason::DependencyNotReady, format!("the User {name} has no id yet")));
             }
         };
-        let resolved = if deleting {
+        let mut resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
             let revoking = status.external_id.is_some();
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
-        let mut resolved = resolved;
         let organization =
             user.as_ref().and_then(|user| context.organizations.get(&own, &user.spec.organization_ref.name));
         if let (Some(api), Some(organization)) = (&resolved.api, &organization) {
             match account::acting(context, organization, Arc::clone(api)).await {
                 Ok(acting) => resolved.api = Some(acting),
-                // Gone before: then the platform says what it cannot do without.
-                Err(Stop::Held { .. }) if deleting => {}
+                // Publishing a key needs no account, and without one the platform says what it cannot end.
+                Err(Stop::Held { .. }) => {}
                 Err(stop) => return Err(stop),
             }
         }

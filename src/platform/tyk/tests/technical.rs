@@ -178,11 +178,8 @@ async fn one_goes_with_its_organisation() {
 #[tokio::test]
 async fn where_no_key_is_accepted_not_one_after_the_other_is_made() {
     let (scene, scope) = acme().await;
-    scene.world().faults.push((
-        Method::GET,
-        "/api/users",
-        Fault::Answers(401, r#"{"Status":"Error","Message":"Not authorised","Meta":null}"#),
-    ));
+    let refused = Fault::Answers(401, r#"{"Status":"Error","Message":"Not authorised","Meta":null}"#);
+    scene.world().faults.extend((0..40).map(|_| (Method::GET, "/api/users", refused.clone())));
     for _ in 0..5 {
         scene.users().list(&scope, None).await.unwrap_err();
         scene.pass(60);
