@@ -26,9 +26,10 @@ run: ## Run the operator against the current kubeconfig; ARGS="…" goes to `org
 	@$(BUILD)
 	@exec "$(TARGET)/debug/org-operator" run $(ARGS)
 
-generate: ## Write what is generated: crds/
+generate: ## Write what is generated: crds/, and the table of capabilities in README.md
 	@$(BUILD)
 	@"$(TARGET)/debug/org-operator" crds --dir crds
+	@UPDATE_README=1 $(CARGO) test --quiet --test conformance capabilities::
 
 lint: ## Check format, lints, generated files and dependencies
 	@$(CARGO) fmt --all --check

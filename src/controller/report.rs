@@ -196,6 +196,12 @@ pub fn settled<K: Reconciled>(object: &K) -> bool {
     object.status().is_some_and(|status| condition::is_ready(status.conditions(), generation))
 }
 
+/// Whether it has never said anything but that it waits for the operator.
+pub fn is_pending<K: Reconciled>(object: &K) -> bool {
+    let ready = object.status().and_then(|status| condition::ready(status.conditions()));
+    ready.is_none_or(|ready| ready.status == "Unknown")
+}
+
 /// Whether a person paused it.
 pub fn is_paused<K: Reconciled>(object: &K) -> bool {
     object.annotations().get(PAUSED).is_some_and(|value| value == "true")

@@ -159,7 +159,8 @@ async fn find_user(api: &dyn AdminApi, scope: &InOrganization, lookup: Lookup) -
     Backend::<User>::find(api, scope, &lookup).await.map(|found| found.len())
 }
 
-fn organization_change(platform: Platform) -> OrganizationChange {
+/// What the platform can change of an organisation, if it can change anything.
+pub(crate) fn organization_change(platform: Platform) -> OrganizationChange {
     let changed = Some(CHANGED.to_owned());
     match platform {
         Platform::Tyk => {
