@@ -59,7 +59,8 @@ fn renewal<C>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> Opti
 /// Said before anything is tried: no key is lost, and no attempt is counted again and again.
 pub(super) fn cannot_renew<C>(facts: &Facts<C>) -> Plan<C> {
     let message = "this platform is not known to replace a key by another that it shows: leave rotation and the \
-                   annotation org-operator.dev/rotate-requested-at out, and make another User for another key";
+                   annotation org-operator.dev/rotate-requested-at out; for another key make another User, or a Token \
+                   where a user has several";
     Plan::stalled(facts, Reason::Unsupported, message)
 }
 

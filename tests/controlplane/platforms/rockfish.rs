@@ -172,6 +172,15 @@ async fn a_renewed_token_overlaps_the_one_before() {
         if scene.is_live(&first).await { Err("it lives") } else { Ok(()) }
     });
     dead.await.unwrap_or_else(|error| panic!("{error}\n{}", operator.log_tail()));
+
+    // The initial token stays as it is: Tokens are made beside it.
+    let initial = cluster.value("pipeline-credentials", "token").await;
+    cluster.annotate("User", "pipeline", ROTATE, json!("now")).await;
+    operator.wait_reason(cluster, "User", "pipeline", "Unsupported").await;
+    cluster.annotate("User", "pipeline", ROTATE, Value::Null).await;
+    operator.wait_ready(cluster, "User", "pipeline").await;
+    assert_eq!(cluster.value("pipeline-credentials", "token").await, initial);
+    assert!(scene.is_live(&initial).await && scene.is_live(&third).await);
     nothing_secret_is_shown(operator, served, cluster, &[("first token", &first), ("second token", &second)]).await;
 }
 
