@@ -156,13 +156,14 @@ async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Sta
     });
     let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
     let (name, patch) = (object.name_any(), Patch::Apply(patch));
+    let writing = K::objects(context).recent.writing(object);
     let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch_status(&name, &params, &patch)).await else {
         return Err(Stop::Again);
     };
     match answer {
         Ok(written) => {
             let written = Arc::new(written);
-            K::objects(context).recent.wrote(Arc::clone(&written));
+            writing.wrote(Arc::clone(&written));
             for extra in newly {
                 let type_ = if extra.warns { EventType::Warning } else { EventType::Normal };
                 publish(context, &*written, type_, extra.reason, extra.message).await;

@@ -330,7 +330,11 @@ impl Token {
             return Ok(());
         }
         // Where a user has one key, two Tokens would reset each other's for ever.
-        let rank = |token: &Token| (token.creation_timestamp().map(|time| time.0), token.name_any());
+        // Who stands for it keeps it, else the oldest gets it: of those of one second, by name.
+        let rank = |token: &Token| {
+            let has_it = token.status.as_ref().is_some_and(|status| status.external_id.is_some());
+            (!has_it, token.creation_timestamp().map(|time| time.0), token.name_any())
+        };
         let rivals = context.tokens.all(|other| {
             other.namespace() == self.namespace()
                 && other.spec.user_ref == self.spec.user_ref

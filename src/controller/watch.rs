@@ -174,7 +174,9 @@ async fn kind<K: Reconciled + Related>(sources: Vec<Source<K>>, context: &Arc<Co
 }
 
 async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context: Arc<Context>, queues: Arc<Queues>) {
-    let (seen, manifests) = (Seen::default(), Seen::default());
+    let seen = Seen::default();
+    let again = Arc::clone(&queues);
+    K::objects(&context).recent.pushes_by(move |object| K::queue(&again).push(object));
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(api, config).modify(prune).default_backoff().reflect(writer);
     events
@@ -186,13 +188,10 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                     // An echo of a write that an older manifest was reconciled for hides the newer manifest.
                     let reconciled =
                         object.status().and_then(ObjectStatus::observed_generation) == object.meta().generation;
-                    // The answer to a write may come after its event. Status is nobody's but the operator's, so a change of it
-                    // alone is no reason to look again: one that fails and says so would be tried without a pause.
-                    let asked = manifests.changed_by(&object, asks);
-                    if !(reconciled && (echo || !asked)) {
+                    if !(echo && reconciled) {
                         K::queue(&queues).push(&object);
                     }
-                    if seen.changed_by(&object, matters) {
+                    if seen.changed(&object) {
                         object.related(&context, &queues);
                     }
                 }
@@ -201,7 +200,6 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
                     K::objects(&context).recent.forget(&uid);
                     context.forget(&uid);
                     seen.forget(&uid);
-                    manifests.forget(&uid);
                     object.gone(&context);
                     object.related(&context, &queues);
                 }
@@ -221,15 +219,15 @@ fn prune<K: Resource>(object: &mut K) {
     object.meta_mut().managed_fields = None;
 }
 
-/// What is looked for in each object, by uid.
+/// What matters to others about each object, by uid.
 #[derive(Debug, Default)]
 struct Seen(Mutex<HashMap<String, u64>>);
 
 impl Seen {
     /// Whether it is not as it was when it was seen last.
-    fn changed_by<K: Reconciled>(&self, object: &K, what: fn(&K, &mut DefaultHasher)) -> bool {
+    fn changed<K: Reconciled>(&self, object: &K) -> bool {
         let mut hash = DefaultHasher::new();
-        what(object, &mut hash);
+        matters(object, &mut hash);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(object.uid().unwrap_or_default(), hash.finish()) != Some(hash.finish())
     }
@@ -237,12 +235,6 @@ impl Seen {
     fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
-}
-
-/// What others than the operator's status say about an object.
-fn asks<K: Reconciled>(object: &K, hash: &mut DefaultHasher) {
-    let meta = object.meta();
-    (meta.generation, meta.deletion_timestamp.is_some(), &meta.finalizers, &meta.annotations, &meta.labels).hash(hash);
 }
 
 /// What matters to others about an object.
