@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod cases;
+mod faults;
 mod operations;
 mod subject;
 mod wire;
