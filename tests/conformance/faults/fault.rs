@@ -40,7 +40,7 @@ pub(crate) const IMPATIENCE: Duration = Duration::from_secs(3);
 const PAUSE: u64 = 7;
 
 impl Fault {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 23] = [
         Self::NoConnection,
         Self::UntrustedCertificate,
         Self::SilenceBefore,
@@ -58,14 +58,12 @@ impl Fault {
         Self::Status(429, None),
         Self::Status(429, Some(PAUSE)),
         Self::Status(500, None),
-        Self::Status(502, None),
         Self::Status(503, None),
         Self::Status(503, Some(PAUSE)),
         Self::Page,
         Self::Failure,
         Self::Endless,
-        Self::Redirect(302),
-        Self::Redirect(308),
+        Self::Redirect(307),
     ];
 
     /// Whether the server has done what was asked.

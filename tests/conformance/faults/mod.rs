@@ -6,7 +6,8 @@ mod fault;
 mod proxy;
 mod scene;
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::atomic::Ordering;
 
@@ -16,7 +17,7 @@ use org_operator::platform::http::Service;
 use org_operator::platform::{AdminApi, Error};
 use secrecy::ExposeSecret as _;
 
-use crate::operations::{Operation, PASSWORD};
+use crate::operations::{Operation, PASSWORD, Target};
 use crate::subject::{Credential, Org, PATIENCE, Platform, Subject, Variant, over_http};
 use expected::{Expected, Role, Step, condition, expected, steps};
 use fault::{Fault, IMPATIENCE};
@@ -47,7 +48,10 @@ const GUESSED: [Operation; 6] = [
 struct Stage {
     subject: Subject,
     traps: Traps,
-    shared: Org,
+    /// What reads are about, with more in it than fits into a page.
+    read: BTreeMap<Operation, Scene>,
+    /// Whose users are made and changed.
+    written: Org,
     forward: reqwest::Client,
     patient: Service,
     impatient: Service,
@@ -56,21 +60,36 @@ struct Stage {
 impl Stage {
     async fn new(platform: Platform) -> Self {
         let subject = Subject::start(Variant { platform, quirk: None }).await;
-        let shared = subject.organization("Shared").await;
-        // More than fit into a page.
+        let (read, written) = (subject.organization("Read").await, subject.organization("Written").await);
         for number in 0..12 {
             subject.organization(&format!("Another{number}")).await;
-            subject.person(&shared, &format!("another{number}")).await;
+            subject.person(&read, &format!("another{number}")).await;
         }
-        let scene = Scene::new(&subject, &shared, Operation::ListUsers, false, usize::MAX).await;
-        let _ = Operation::ListUsers.run(&subject, &*shared.api, &scene.target).await;
+        let mut scenes = BTreeMap::new();
+        for (number, operation) in Operation::ALL.into_iter().enumerate().filter(|(_, operation)| !operation.writes()) {
+            let scene = Scene::new(&subject, &read, operation, false, 900_000 + number).await;
+            scenes.insert(operation, scene);
+        }
+        for org in [&read, &written] {
+            let target = Target { organization: org.id.clone(), ..scenes[&Operation::ListUsers].target.clone() };
+            let _ = Operation::ListUsers.run(&subject, &*org.api, &target).await;
+        }
         Self {
             subject,
             traps: Traps::new().await,
-            shared,
+            read: scenes,
+            written,
             forward: reqwest::Client::builder().no_proxy().build().unwrap(),
             patient: over_http(PATIENCE),
             impatient: over_http(IMPATIENCE),
+        }
+    }
+
+    /// What a call is about: one of its own where it changes something or has to be apart.
+    async fn scene(&self, operation: Operation, apart: bool, number: usize) -> Cow<'_, Scene> {
+        match self.read.get(&operation) {
+            Some(scene) if !apart => Cow::Borrowed(scene),
+            _ => Cow::Owned(Scene::new(&self.subject, &self.written, operation, apart, number).await),
         }
     }
 
@@ -105,7 +124,7 @@ impl Stage {
     /// Without a fault each call sends what the table says, and does what it is for.
     async fn rehearse(&self) {
         for (number, (operation, cold, steps)) in self.calls().into_iter().enumerate() {
-            let scene = Scene::new(&self.subject, &self.shared, operation, cold, 900_000 + number).await;
+            let scene = self.scene(operation, cold, 800_000 + number).await;
             let proxy = Proxy::new(&self.subject, &self.forward, &self.traps, None).await;
             let api = self.subject.client(
                 Credential::Right,
@@ -117,7 +136,7 @@ impl Stage {
             let seen: Vec<String> = proxy.seen().iter().map(|call| scene.without_ids(call)).collect();
             let named: Vec<&str> = steps.iter().map(|(call, _)| *call).collect();
             assert_eq!(seen, named, "{:?} {operation:?}", self.platform());
-            let writes = usize::from(scene.writes(operation));
+            let writes = usize::from(operation.writes());
             assert_eq!(scene.done(&self.subject, operation).await, writes, "{operation:?}");
         }
     }
@@ -132,7 +151,7 @@ impl Stage {
         let Case { operation, cold, at, fault } = case;
         let subject = &self.subject;
         let steps = steps(self.platform(), operation, cold);
-        let scene = Scene::new(subject, &self.shared, operation, self.apart(case), number).await;
+        let scene = self.scene(operation, self.apart(case), number).await;
         if self.apart(case) && !cold && operation.is_inside() {
             for number in 0..12 {
                 subject.person(&scene.org, &format!("another{number}")).await;
@@ -187,7 +206,7 @@ impl Stage {
         }
         // What the server did, and nothing more.
         let writes = |step: &Step| matches!(step.1, Role::Repeats | Role::Creates);
-        let last = if scene.writes(operation) { steps.iter().rposition(writes) } else { None };
+        let last = if operation.writes() { steps.iter().rposition(writes) } else { None };
         let reached = |last| at > last || (at == last && fault.is_after()) || wanted == Expected::Done;
         let applied = last.is_some_and(reached);
         let done = scene.done(subject, operation).await;
@@ -261,33 +280,33 @@ fn limit(platform: Platform, call: &str) -> usize {
     }
 }
 
+/// Runs cases beside each other.
+async fn run_all(stage: &Stage, cases: impl Iterator<Item = (usize, Case)>, at_once: usize) -> Vec<String> {
+    let run = cases.map(|(number, case)| stage.run(case, number));
+    stream::iter(run).buffer_unordered(at_once).collect::<Vec<_>>().await.concat()
+}
+
 async fn every_fault(platform: Platform) {
     let stage = Stage::new(platform).await;
     stage.rehearse().await;
     let mut cases = Vec::new();
     for (operation, cold, steps) in stage.calls() {
-        for at in 0..steps.len() {
-            cases.extend(Fault::ALL.map(|fault| Case { operation, cold, at, fault }));
+        for (at, step) in steps.iter().enumerate() {
+            // The next page of a list is read as the first.
+            let again = steps[..at].contains(step);
+            let faults = Fault::ALL.into_iter().filter(|fault| *fault != Fault::Endless || !again);
+            cases.extend(faults.map(|fault| Case { operation, cold, at, fault }));
         }
     }
     let all = cases.len();
-    let numbered: Vec<(usize, Case)> = cases.into_iter().enumerate().collect();
-    let mut wrong = Vec::new();
-    // Long ones wait beside each other; those with a long reply take the memory for it.
-    for (at_once, of) in [(8, 0), (48, 1), (2, 2)] {
-        let kind = |fault: Fault| {
-            if fault.is_long() {
-                1
-            } else if fault == Fault::Endless {
-                2
-            } else {
-                0
-            }
-        };
-        let these = numbered.iter().filter(|(_, case)| kind(case.fault) == of);
-        let run = these.map(|(number, case)| stage.run(*case, *number));
-        wrong.extend(stream::iter(run).buffer_unordered(at_once).collect::<Vec<_>>().await.concat());
-    }
+    let (long, short): (Vec<_>, Vec<_>) = cases.into_iter().enumerate().partition(|(_, case)| case.fault.is_long());
+    let (endless, short): (Vec<_>, Vec<_>) = short.into_iter().partition(|(_, case)| case.fault == Fault::Endless);
+    // Those that wait do it beside the others; a long reply takes the memory for it.
+    let ((long, short), endless) = tokio::join!(
+        async { tokio::join!(run_all(&stage, long.into_iter(), 48), run_all(&stage, short.into_iter(), 8)) },
+        run_all(&stage, endless.into_iter(), 1)
+    );
+    let mut wrong = [long, short, endless].concat();
     wrong.sort_unstable();
     assert!(wrong.is_empty(), "{} of {all} cases:\n{}", wrong.len(), wrong.join("\n"));
     assert_eq!(stage.traps.elsewhere.wire.take().len(), 0, "a redirect was followed");

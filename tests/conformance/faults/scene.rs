@@ -9,6 +9,7 @@ use crate::operations::{CHANGED, Operation, PASSWORD, Target};
 use crate::subject::{Org, Platform, Subject, new_token};
 
 /// An organisation with somebody in it.
+#[derive(Clone)]
 pub(crate) struct Scene {
     pub(crate) org: Org,
     pub(crate) target: Target,
@@ -17,7 +18,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Makes what that call needs. Calls that change an organisation have one of their own, the others share theirs.
+    /// Makes what that call needs. Calls that change an organisation have one of their own, the others that one.
     pub(crate) async fn new(subject: &Subject, shared: &Org, operation: Operation, apart: bool, number: usize) -> Self {
         let own = apart || [Operation::UpdateOrganization, Operation::DeleteOrganization].contains(&operation);
         let org = if own { subject.organization(&format!("Own{number}")).await } else { shared.clone() };
@@ -53,22 +54,6 @@ impl Scene {
         let is_id = |part: &str| part.len() >= 20 || own.into_iter().any(|id| id == part && !id.is_empty());
         let parts = call.split('/').map(|part| if is_id(part) { "{}" } else { part });
         parts.collect::<Vec<_>>().join("/")
-    }
-
-    /// Whether that call changes anything.
-    pub(crate) fn writes(&self, operation: Operation) -> bool {
-        matches!(
-            operation,
-            Operation::CreateOrganization
-                | Operation::UpdateOrganization
-                | Operation::DeleteOrganization
-                | Operation::CreateUser
-                | Operation::UpdateUser
-                | Operation::DeleteUser
-                | Operation::SetPassword
-                | Operation::CreateToken
-                | Operation::DeleteToken
-        )
     }
 
     /// How often that has been done, as the directory has it.
