@@ -5,6 +5,7 @@
 
 mod capabilities;
 mod cases;
+mod exchanges;
 mod faults;
 mod operations;
 mod subject;
