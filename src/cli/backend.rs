@@ -111,7 +111,7 @@ struct LimitFlags {
     /// How long a client may take for the head of a request, and send none
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration)]
     header_timeout: Duration,
-    /// How long a request may take, its body included
+    /// How long a request may take, its body included, and for how long a client may read nothing of its answer
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration)]
     request_timeout: Duration,
     /// How long requests under way have when the backend is told to stop
