@@ -166,7 +166,7 @@ impl Directory {
     /// [`NotFound`](DirectoryError::NotFound) if the user is no member who has an e-mail address.
     pub async fn invite_again(&self, of: &OfUser, now: Timestamp) -> Result<(), DirectoryError> {
         let of = of.clone();
-        self.write(move |connection| {
+        self.write_and_invite(true, move |connection| {
             async move {
                 let email: Option<String> = sqlx::query_scalar(
                     "UPDATE users SET enabled = FALSE, password_hash = NULL WHERE id = $2 AND email IS NOT NULL \
@@ -187,9 +187,7 @@ impl Directory {
             }
             .boxed()
         })
-        .await?;
-        self.inner.invited.notify_one();
-        Ok(())
+        .await
     }
 }
 
