@@ -213,3 +213,16 @@ async fn a_deleted_user_is_gone_with_the_key() {
     is_unauthorized(&rockit.read(&robot, "/be/v1/users").await);
     assert_eq!(rockit.read(&again, "/be/v1/users").await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn a_change_of_everything_is_one_write() {
+    let rockit = Rockit::new(&[]).await;
+    let by = rockit.administrator("ExampleOrg").await;
+    rockit.call(&by, Method::POST, "/be/v1/users", Some(person("jo"))).await;
+    let before = rockit.data.directory.statistics().writes;
+    let all = json!({"username": "jo", "surname": "Poe", "email": "jo@example.com", "roles": [], "resetCreds": true});
+    is_success(&rockit.call(&by, Method::PATCH, "/be/v1/users", Some(all)).await, json!({"message": "user modified"}));
+    assert_eq!(rockit.data.directory.statistics().writes, before + 1);
+    let invitations = rockit.data.directory.invitations().await.unwrap();
+    assert_eq!((invitations.len(), &*invitations[0].email), (1, "jo@example.com"));
+}
