@@ -8,7 +8,7 @@ use super::access_keys;
 use super::directory::Directory;
 use super::documents::{UserPatch, apply};
 use super::error::DirectoryError;
-use super::invitations::again;
+use super::invitations::{again, redirect};
 use super::memberships::set_roles;
 use super::rules::Rules;
 use crate::domain::entity::OfUser;
@@ -34,7 +34,8 @@ pub struct MemberChange {
 }
 
 impl Directory {
-    /// Changes all of that or nothing, in one write; the new access key, if one was asked for.
+    /// Changes all of that or nothing, in one write; the new access key, if one was asked for. An invitation that waits for
+    /// another e-mail address is replaced by one to the new address, and its link opens nothing any more.
     ///
     /// As [`patch_user`](Self::patch_user), and [`Invalid`](DirectoryError::Invalid) if a role does not exist,
     /// [`NotFound`](DirectoryError::NotFound) if somebody without an e-mail address is to be invited.
@@ -51,12 +52,16 @@ impl Directory {
                 .map_err(|rule| DirectoryError::Invalid { field: "the user name", rule: rule.to_owned() })?;
         }
         let (of, signer) = (of.clone(), self.inner.signer.clone());
-        let invites = credentials == Some(NewCredentials::Invitation);
+        let invites = patch.email.is_some() || credentials == Some(NewCredentials::Invitation);
         self.write_and_invite(invites, move |connection| {
             async move {
+                let email = patch.email.clone();
                 apply(connection, rules, &of, patch, None).await?;
                 if let Some(roles) = roles {
                     set_roles(connection, &of.organization_id, &of.user_id, roles).await?;
+                }
+                if let Some(email) = email {
+                    redirect(connection, &of, &email, now).await?;
                 }
                 match credentials {
                     None => Ok(None),

@@ -193,6 +193,25 @@ pub(super) async fn again(
     insert(connection, &of.organization_id, &of.user_id, &email, now).await
 }
 
+/// Replaces an invitation that waits for another address: whoever reads the mail there is not who is meant any more.
+pub(super) async fn redirect(
+    connection: &mut SqliteConnection,
+    of: &OfUser,
+    email: &str,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    let ended = sqlx::query("DELETE FROM invitations WHERE organization_id = $1 AND user_id = $2 AND email <> $3")
+        .bind(&of.organization_id)
+        .bind(&of.user_id)
+        .bind(email)
+        .execute(&mut *connection)
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(());
+    }
+    insert(connection, &of.organization_id, &of.user_id, email, now).await
+}
+
 /// 256 bits in the characters of an address, which only the holder of the key can make.
 fn code(signer: &Signer, id: &str) -> SecretString {
     SecretString::from(URL_SAFE_NO_PAD.encode(&*signer.derive(PURPOSE, &[id.as_bytes()])))

@@ -19,7 +19,7 @@
 //! - A role is `name` and `permissions`, one bitmask. Nobody gives, or changes the account or the role of somebody who
 //!   has, more rights than their own. `Administrators` is not changed or deleted, and no role that somebody has is deleted.
 //! - `resetCreds` gives a machine a new key (`apiKey` in the reply), and takes a person's password away and invites them
-//!   again.
+//!   again. A new `email` of a person who has not opened the invitation yet replaces it: the older link is dead.
 //! - A person is invited by `GET /invitations/{id}/{code}`, which enables the account. Who had no password (everybody but
 //!   an organisation's first administrator) is shown one there, once, as `password`.
 //! - `dxorglnk` has to be given and is not kept; of the key pair the public half is kept. A private key that is not
