@@ -29,6 +29,10 @@ use crate::telemetry::{BackendMetrics, Delivery};
 /// How long the mail server may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Codes that refuse this client and not a recipient: authentication is required, too weak, wrong, or wants encryption (RFC
+/// 4954, section 6; 538 is in RFC 2554).
+const OF_THE_CLIENT: [&str; 4] = ["530", "534", "535", "538"];
+
 /// How mail is sent.
 #[derive(Debug)]
 pub struct Settings {
@@ -126,7 +130,13 @@ impl Courier {
         match self.transport.send(mail).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_permanent() => {
-                Err(Undelivered::ForGood(error.status().map(|code| code.to_string())))
+                let code = error.status().map(|code| code.to_string());
+                let of_client = code.as_deref().is_some_and(|code| OF_THE_CLIENT.contains(&code));
+                // A server that greets with a refusal has not heard of this recipient, and refuses without one too.
+                if of_client || self.transport.test_connection().await.is_err() {
+                    return Err(Undelivered::Client(code));
+                }
+                Err(Undelivered::ForGood(code))
             }
             Err(error) if error.is_transient() => Err(Undelivered::ForNow(error.status().map(|code| code.to_string()))),
             Err(error) => Err(Undelivered::Unreachable(error)),
@@ -140,6 +150,8 @@ enum Undelivered {
     ForGood(Option<String>),
     /// It is refused for now.
     ForNow(Option<String>),
+    /// The server takes nothing from this client, whoever it is for.
+    Client(Option<String>),
     /// There was no conversation about it.
     Unreachable(lettre::transport::smtp::Error),
 }
@@ -239,6 +251,15 @@ async fn attempt(
             tracing::warn!(invitation = id, organization, username, code, "an invitation is refused for now");
             metrics.invitation(Delivery::Refused);
             outbox.refused(id, false, now);
+        }
+        Err(Undelivered::Client(code)) => {
+            let code = code.as_deref().unwrap_or_default();
+            tracing::warn!(
+                code,
+                "the mail server takes nothing from this backend: look at its address, user and password"
+            );
+            metrics.invitation(Delivery::Unreachable);
+            outbox.unreachable(now);
         }
         Err(Undelivered::Unreachable(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the mail server cannot be used");
