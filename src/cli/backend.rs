@@ -64,7 +64,8 @@ struct Serve {
     /// Address of probes, metrics, and each dialect's login and introspection
     #[arg(long, env = "ORG_OPERATOR_BACKEND_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// What the links of ROCKIT's invitations begin with, such as `https://edge.example.org`. Default: its listener
+    /// What the links of ROCKIT's invitations begin with, such as `https://edge.example.org`. Default: its listener, which
+    /// has to be one address if they are mailed
     #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
     rockit_public_url: Option<String>,
     /// The organisation that ROCKIT's operator account names as its own; it need not be there

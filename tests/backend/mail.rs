@@ -327,3 +327,17 @@ async fn a_server_that_refuses_the_backend_refuses_no_recipient() {
     assert!(backend.log().events("an invitation is refused").is_empty());
     backend.stop().await;
 }
+
+#[tokio::test]
+async fn a_link_that_goes_nowhere_is_sent_to_nobody() {
+    let everywhere = by("smtp://127.0.0.1:25").with("--rockit-listen=0.0.0.0:0");
+    let line = everywhere.refused().await;
+    assert!(line.contains("--rockit-listen") && line.contains("give --rockit-public-url"), "{line}");
+    let warning = "the links of invitations lead to this machine alone: give --rockit-public-url";
+    let backend = everywhere.with("--rockit-public-url=https://edge.example.org").run().await;
+    assert!(backend.log().events(warning).is_empty());
+    backend.stop().await;
+    let backend = by("smtp://127.0.0.1:25").run().await;
+    backend.log().event(warning, |event| event["level"] == "WARN").await;
+    backend.stop().await;
+}
