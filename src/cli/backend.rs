@@ -66,7 +66,8 @@ struct Serve {
     listen: SocketAddr,
     /// What the links of ROCKIT's invitations begin with, such as `https://edge.example.org`. Default: its listener, which
     /// has to be one address if they are mailed
-    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    // The help shows no URL of the environment, because somebody may have written a password into it.
+    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = public_url)]
     rockit_public_url: Option<String>,
     /// The organisation that ROCKIT's operator account names as its own; it need not be there
     #[arg(long, env = "ORG_OPERATOR_ROCKIT_OPERATOR_ORGANIZATION", default_value = "operator", value_name = "NAME")]

@@ -69,3 +69,15 @@ async fn a_command_line_that_is_wrong_is_told_what_is_right() {
         assert!(!start.data().exists());
     }
 }
+
+#[tokio::test]
+async fn the_help_shows_no_password_that_is_in_a_url() {
+    let start = Start::new().env("ORG_OPERATOR_SMTP_URL", "smtp://edge:hunter2@mail.example.org");
+    let start = start.env("ORG_OPERATOR_ROCKIT_PUBLIC_URL", "https://edge:hunter2@edge.example.org");
+    for (arguments, variable) in
+        [(&[][..], "ORG_OPERATOR_SMTP_URL"), (&["invitations"], "ORG_OPERATOR_ROCKIT_PUBLIC_URL")]
+    {
+        let text = start.help(arguments).await;
+        assert!(text.contains(variable) && !text.contains("hunter2"), "{text}");
+    }
+}
