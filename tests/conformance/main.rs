@@ -5,6 +5,8 @@
 
 mod capabilities;
 mod cases;
+mod exchanges;
+mod faults;
 mod operations;
 mod subject;
 mod wire;

@@ -114,6 +114,11 @@ fn plain(id: String) -> String {
     }
 }
 
+/// The id in a user's document; empty where there is none.
+pub(super) fn id_of(user: &Document) -> String {
+    user.get("id").map(plain).unwrap_or_default()
+}
+
 /// The id of a user that was made, and its key where one was shown: in the user, or as the message. Some versions have
 /// words for a message.
 pub(super) fn id_and_key(user: &Document, message: SecretString) -> Option<(String, Option<SecretString>)> {
@@ -192,7 +197,7 @@ impl Tyk {
         scope: &InOrganization,
         id: &str,
     ) -> Result<Option<Document>, Error> {
-        let is = |user: &Document| user.get::<String>("id").map(plain).as_deref() == Some(id);
+        let is = |user: &Document| id_of(user) == id;
         let found = self.read(operation, ["users", id], is).await?;
         Ok(found.filter(|user| {
             let Listed { org_id, email, .. } = user.into();

@@ -104,7 +104,7 @@ impl Scene {
         let output = command.stderr(Stdio::inherit()).output().unwrap();
         let all: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
         let one = all.iter().find(|one| one["username"] == username).unwrap_or_else(|| panic!("{all:?}"));
-        let opened = call(Method::GET, one["link"].as_str().unwrap().to_owned(), &[], None).await;
+        let opened = call(Method::POST, one["link"].as_str().unwrap().to_owned(), &[], None).await;
         assert_eq!(opened.status, StatusCode::OK);
         opened.body
     }
