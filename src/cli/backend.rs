@@ -64,8 +64,10 @@ struct Serve {
     /// Address of probes, metrics, and each dialect's login and introspection
     #[arg(long, env = "ORG_OPERATOR_BACKEND_LISTEN", default_value = "127.0.0.1:9090", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
-    /// What the links of ROCKIT's invitations begin with, such as `https://edge.example.org`. Default: its listener
-    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    /// What the links of ROCKIT's invitations begin with, such as `https://edge.example.org`. Default: its listener, which
+    /// has to be one address if they are mailed
+    // The help shows no URL of the environment, because somebody may have written a password into it.
+    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = public_url)]
     rockit_public_url: Option<String>,
     /// The organisation that ROCKIT's operator account names as its own; it need not be there
     #[arg(long, env = "ORG_OPERATOR_ROCKIT_OPERATOR_ORGANIZATION", default_value = "operator", value_name = "NAME")]
@@ -111,7 +113,7 @@ struct LimitFlags {
     /// How long a client may take for the head of a request, and send none
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration)]
     header_timeout: Duration,
-    /// How long a request may take, its body included
+    /// How long a request may take, its body included, and for how long a client may read nothing of its answer
     #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = duration)]
     request_timeout: Duration,
     /// How long requests under way have when the backend is told to stop

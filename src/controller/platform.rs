@@ -11,6 +11,7 @@ use super::finalizer::remove_finalizer;
 use super::grant::grant;
 use super::managed::Reconciled;
 use super::pass::Pass;
+use super::report;
 use super::stop::Stop;
 use crate::api::annotation::{FINALIZER, RESUME_DELETIONS_AT};
 use crate::api::{CapabilityStatus, Platform, PlatformRecord, PlatformStatus};
@@ -36,6 +37,9 @@ impl Reconciled for Platform {
         let label = label(object);
         draft.type_ = object.spec.platform_type();
         context.connect.refresh(object);
+        if report::is_requested(object.as_ref()) {
+            context.connect.reopen(object).await;
+        }
         let api = context.connect.connect(object).await?;
         draft.url = Some(api.url());
         // Under its own limit, so that a platform that hangs is said to.
@@ -46,7 +50,11 @@ impl Reconciled for Platform {
         context.metrics.platform_up(&label, proof.is_ok());
         // A Platform is what an outage is said of: it keeps nothing of what it said before.
         let proof = proof.map_err(|error| match Stop::from(error) {
-            Stop::Held { state, requeue, .. } => Stop::Held { state, requeue, outage: false },
+            Stop::Held { state, requeue, .. } => {
+                // A Secret that is put right tells nobody.
+                let poll = state.reason == Reason::CredentialRejected;
+                Stop::Held { state, requeue: if poll { Requeue::Poll } else { requeue }, outage: false }
+            }
             other => other,
         })?;
         draft.capabilities = api

@@ -17,12 +17,13 @@ use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::key;
 use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
-use crate::api::{ObjectStatus, Organization, PlatformRecord, TykPermission, User, UserStatus};
+use crate::api::{ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, OfUser, UserChange, UserRecord, UserType};
 use crate::domain::facts::{Policy, Rival};
 use crate::domain::naming::{OwnerMark, Ownership};
+use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{self, AdminApi, Backend};
 
@@ -38,6 +39,8 @@ pub struct Content {
     marks: bool,
     /// It was as this manifest says when it was last looked at.
     settled: bool,
+    /// It is not one that was there before, whose roles may be somebody else's choice.
+    ours: bool,
 }
 
 #[async_trait]
@@ -140,12 +143,16 @@ impl Managed for User {
         }
         let spec = &self.spec;
         let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
+        let (slots, name) = (self.slots(&place), self.name_on(place.api.as_deref()));
         let mut variables = place.variables();
+        // A password comes with the name that it is for.
+        let named = slots.iter().any(|slot| slot.content.username().is_some());
+        variables.extend((!named).then(|| ("username", name.clone())));
         variables.push(("organizationID", place.scope.organization_id.clone()));
         variables.extend(organization_variables(context, &namespace, &spec.organization_ref.name));
         variables.extend(spec.email.clone().map(|email| ("email", email)));
         Ok(Desired {
-            name: self.name_on(place.api.as_deref()),
+            name,
             uid: self.uid().unwrap_or_default(),
             mark: mark.taking_from(self.annotations().get(TAKE_OVER_FROM).map(String::as_str)),
             policy: Policy {
@@ -156,7 +163,7 @@ impl Managed for User {
                 drift: spec.drift_policy,
                 external_id: spec.external_id.clone(),
             },
-            slots: self.slots(&place),
+            slots,
             shared: None,
             rotate_request: pass::rotate_request(self),
             variables,
@@ -168,6 +175,10 @@ impl Managed for User {
                 roles: spec.roles.clone().map(sorted),
                 permissions: spec.tyk.as_ref().and_then(|tyk| tyk.permissions.as_ref()).map(permissions),
                 settled: report::settled(self),
+                ours: match self.status.as_ref().and_then(|status| status.origin) {
+                    Some(origin) => origin == Origin::Created,
+                    None => spec.adoption_policy == AdoptionPolicy::Never,
+                },
                 marks: place.marks(Kind::User),
             },
             place,
@@ -204,10 +215,16 @@ impl Managed for User {
             let unknown = record.partial && found.is_none();
             wanted.clone().filter(|wanted| if unknown { !content.settled } else { found.as_ref() != Some(wanted) })
         };
+        // Platforms keep it in lower case, or as it was given: an address is the same either way.
+        let same = |found: &Option<String>| found.as_ref().map(|found| found.to_lowercase());
+        let email =
+            differs(&content.email, &record.email).filter(|wanted| same(&record.email) != Some(wanted.to_lowercase()));
         let roles = match &record.roles {
             Some(found) => content.roles.clone().filter(|wanted| *wanted != sorted(found.clone())),
             // Where being a member is a matter of its own, it is one without roles too.
-            None => (!content.settled).then(|| content.roles.clone().unwrap_or_default()),
+            None if content.settled => None,
+            None if content.ours => Some(content.roles.clone().unwrap_or_default()),
+            None => content.roles.clone(),
         };
         let permissions = content.permissions.clone().filter(|wanted| {
             let as_wanted = wanted.iter().all(|(name, level)| record.permissions.get(name) == Some(level));
@@ -215,7 +232,7 @@ impl Managed for User {
         });
         let to_be_marked = matches!(ownership, Ownership::Unmarked | Ownership::Offered);
         let change = UserChange {
-            email: differs(&content.email, &record.email),
+            email,
             first_name: differs(&content.first_name, &record.first_name),
             last_name: differs(&content.last_name, &record.last_name),
             roles,
@@ -260,9 +277,11 @@ impl Managed for User {
                 .organizations
                 .get(&other.namespace().unwrap_or_default(), &other.spec.organization_ref.name)
                 .and_then(|organization| organization.status.as_ref()?.external_id.clone());
+            // Where a user is the same in every organisation, it is another namespace's in whichever.
+            let everywhere = on.type_ == PlatformType::Rockfish && other.namespace() != self.namespace();
             other.uid() != self.uid()
                 && status.and_then(|status| status.external_id.as_deref()) == Some(id)
-                && stands_for.as_ref() == Some(organization_id)
+                && (everywhere || stands_for.as_ref() == Some(organization_id))
                 && place.is_some_and(|place| place.type_ == on.type_ && place.url == on.url)
         });
         let own = |rival: &User| rival.namespace() == self.namespace();

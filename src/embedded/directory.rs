@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures::FutureExt;
 use futures::future::BoxFuture;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
@@ -36,7 +37,7 @@ pub(super) struct Inner {
     pub(super) passwords: Passwords,
     pub(super) signer: Signer,
     /// Wakes whoever sends invitations.
-    pub(super) invited: Notify,
+    pub(super) invited: Arc<Notify>,
 }
 
 /// What the directory has done since it was opened.
@@ -68,7 +69,7 @@ impl Directory {
                 writer: Writer::start(storage.options, storage.writer, storage.lock),
                 passwords,
                 signer: Signer::new(storage.signing_key),
-                invited: Notify::new(),
+                invited: Arc::default(),
             }),
         })
     }
@@ -107,6 +108,29 @@ impl Directory {
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>> + Send + 'static,
     {
         self.inner.writer.write(work).await
+    }
+
+    /// As [`write`](Self::write). Where it `invites`, whoever sends invitations is woken once it is committed, also if the
+    /// caller has gone meanwhile.
+    pub(super) async fn write_and_invite<T, F>(&self, invites: bool, work: F) -> Result<T, DirectoryError>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> BoxFuture<'c, Result<T, DirectoryError>> + Send + 'static,
+    {
+        let wake = invites.then(|| Wake(Arc::clone(&self.inner.invited)));
+        let written = self.write(move |connection| async move { Ok((work(connection).await?, wake)) }.boxed()).await;
+        written.map(|(written, _wake)| written)
+    }
+}
+
+/// Wakes whoever sends invitations when it is dropped. As a part of a write's result it is dropped after the commit, by the
+/// caller, or by the writer where nobody waits for the result any more. One of a write that is refused wakes too early and
+/// for nothing, which does no harm.
+struct Wake(Arc<Notify>);
+
+impl Drop for Wake {
+    fn drop(&mut self) {
+        self.0.notify_one();
     }
 }
 

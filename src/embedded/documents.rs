@@ -298,33 +298,44 @@ impl Directory {
         let (of, signer) = (of.clone(), self.inner.signer.clone());
         self.write(move |connection| {
             async move {
-                if let Some(username) = &patch.username {
-                    check_username(connection, rules, &of.organization_id, &of.user_id, username).await?;
-                }
-                let mut attributes = parsed(&member(connection, &of).await?.attributes)?;
-                attributes.extend(patch.attributes);
-                sqlx::query(
-                    "UPDATE users SET username = COALESCE($2, username), email = COALESCE($3, email), \
-                     first_name = COALESCE($4, first_name), last_name = COALESCE($5, last_name), \
-                     enabled = COALESCE($6, enabled), password_hash = COALESCE($7, password_hash), attributes = $8 \
-                     WHERE id = $1",
-                )
-                .bind(&of.user_id)
-                .bind(patch.username)
-                .bind(patch.email)
-                .bind(patch.first_name)
-                .bind(patch.last_name)
-                .bind(patch.enabled)
-                .bind(password_hash)
-                .bind(serialized(&attributes)?)
-                .execute(&mut *connection)
-                .await?;
+                apply(connection, rules, &of, patch, password_hash).await?;
                 member(connection, &of).await?.document(&signer)
             }
             .boxed()
         })
         .await
     }
+}
+
+/// Writes a patch, whose login name fits the dialect's rule and whose password is hashed, inside a transaction.
+pub(super) async fn apply(
+    connection: &mut SqliteConnection,
+    rules: &Rules,
+    of: &OfUser,
+    patch: UserPatch,
+    password_hash: Option<String>,
+) -> Result<(), DirectoryError> {
+    if let Some(username) = &patch.username {
+        check_username(connection, rules, &of.organization_id, &of.user_id, username).await?;
+    }
+    let mut attributes = parsed(&member(connection, of).await?.attributes)?;
+    attributes.extend(patch.attributes);
+    sqlx::query(
+        "UPDATE users SET username = COALESCE($2, username), email = COALESCE($3, email), \
+         first_name = COALESCE($4, first_name), last_name = COALESCE($5, last_name), \
+         enabled = COALESCE($6, enabled), password_hash = COALESCE($7, password_hash), attributes = $8 WHERE id = $1",
+    )
+    .bind(&of.user_id)
+    .bind(patch.username)
+    .bind(patch.email)
+    .bind(patch.first_name)
+    .bind(patch.last_name)
+    .bind(patch.enabled)
+    .bind(password_hash)
+    .bind(serialized(&attributes)?)
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 impl Part {

@@ -166,31 +166,50 @@ impl Directory {
     /// [`NotFound`](DirectoryError::NotFound) if the user is no member who has an e-mail address.
     pub async fn invite_again(&self, of: &OfUser, now: Timestamp) -> Result<(), DirectoryError> {
         let of = of.clone();
-        self.write(move |connection| {
-            async move {
-                let email: Option<String> = sqlx::query_scalar(
-                    "UPDATE users SET enabled = FALSE, password_hash = NULL WHERE id = $2 AND email IS NOT NULL \
-                     AND EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = $1 AND m.user_id = $2) \
-                     RETURNING email",
-                )
-                .bind(&of.organization_id)
-                .bind(&of.user_id)
-                .fetch_optional(&mut *connection)
-                .await?;
-                let email = email.ok_or_else(|| DirectoryError::not_found(Kind::User, &of.user_id))?;
-                sqlx::query("DELETE FROM invitations WHERE organization_id = $1 AND user_id = $2")
-                    .bind(&of.organization_id)
-                    .bind(&of.user_id)
-                    .execute(&mut *connection)
-                    .await?;
-                insert(connection, &of.organization_id, &of.user_id, &email, now).await
-            }
-            .boxed()
-        })
-        .await?;
-        self.inner.invited.notify_one();
-        Ok(())
+        self.write_and_invite(true, move |connection| async move { again(connection, &of, now).await }.boxed()).await
     }
+}
+
+/// As [`Directory::invite_again`], inside a transaction.
+pub(super) async fn again(
+    connection: &mut SqliteConnection,
+    of: &OfUser,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    let email: Option<String> = sqlx::query_scalar(
+        "UPDATE users SET enabled = FALSE, password_hash = NULL WHERE id = $2 AND email IS NOT NULL \
+         AND EXISTS (SELECT 1 FROM memberships m WHERE m.organization_id = $1 AND m.user_id = $2) RETURNING email",
+    )
+    .bind(&of.organization_id)
+    .bind(&of.user_id)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let email = email.ok_or_else(|| DirectoryError::not_found(Kind::User, &of.user_id))?;
+    sqlx::query("DELETE FROM invitations WHERE organization_id = $1 AND user_id = $2")
+        .bind(&of.organization_id)
+        .bind(&of.user_id)
+        .execute(&mut *connection)
+        .await?;
+    insert(connection, &of.organization_id, &of.user_id, &email, now).await
+}
+
+/// Replaces an invitation that waits for another address: whoever reads the mail there is not who is meant any more.
+pub(super) async fn redirect(
+    connection: &mut SqliteConnection,
+    of: &OfUser,
+    email: &str,
+    now: Timestamp,
+) -> Result<(), DirectoryError> {
+    let ended = sqlx::query("DELETE FROM invitations WHERE organization_id = $1 AND user_id = $2 AND email <> $3")
+        .bind(&of.organization_id)
+        .bind(&of.user_id)
+        .bind(email)
+        .execute(&mut *connection)
+        .await?;
+    if ended.rows_affected() == 0 {
+        return Ok(());
+    }
+    insert(connection, &of.organization_id, &of.user_id, email, now).await
 }
 
 /// 256 bits in the characters of an address, which only the holder of the key can make.

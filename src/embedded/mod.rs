@@ -8,6 +8,7 @@
 mod access_keys;
 mod accounts;
 mod authentication;
+mod changes;
 pub mod dialect;
 mod directory;
 mod documents;
@@ -29,6 +30,7 @@ mod writer;
 
 pub use accounts::{Account, AccountToken, Caller, Membership};
 pub use authentication::Principal;
+pub use changes::{MemberChange, NewCredentials};
 pub use directory::{Directory, Statistics};
 pub use documents::{
     Attributes, OrganizationDocument, OrganizationParticulars, Part, UserDocument, UserParticulars, UserPatch,

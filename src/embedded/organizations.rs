@@ -106,11 +106,7 @@ impl Directory {
             now,
         };
         let invited = insert.admin.as_ref().is_some_and(|admin| admin.is_invited(rules));
-        let created = self.write(move |connection| async move { insert.run(connection, rules).await }.boxed()).await?;
-        if invited {
-            self.inner.invited.notify_one();
-        }
-        Ok(created)
+        self.write_and_invite(invited, move |connection| insert.run(connection, rules).boxed()).await
     }
 
     /// The organisation with that id.

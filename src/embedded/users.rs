@@ -95,40 +95,35 @@ impl Directory {
         };
         let (signer, attributes) = (self.inner.signer.clone(), serialized(&particulars.attributes)?);
         let invited = user.is_invited(rules);
-        let created = self
-            .write(move |connection| {
-                async move {
-                    if let Some(first) = by_key(connection, &membership).await? {
-                        let of = OfUser { organization_id: membership.organization_id, user_id: first.id.clone() };
-                        let key = access_keys::current(connection, &signer, &of).await?;
-                        return Ok((first, key));
-                    }
-                    check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
-                    insert_user(connection, rules, &user, now).await?;
-                    let organization_id = membership.organization_id.clone();
-                    insert_membership(connection, rules, membership).await?;
-                    invite(connection, rules, &organization_id, &user, now).await?;
-                    let of = OfUser { organization_id, user_id: user.id };
-                    sqlx::query("UPDATE users SET attributes = $2, enabled = enabled AND $3 WHERE id = $1")
-                        .bind(&of.user_id)
-                        .bind(attributes)
-                        .bind(!particulars.disabled)
-                        .execute(&mut *connection)
-                        .await?;
-                    let key = if particulars.access_key {
-                        Some(access_keys::renew(connection, &signer, &of).await?)
-                    } else {
-                        None
-                    };
-                    Ok((existing(connection, &of.organization_id, &of.user_id).await?, key))
+        self.write_and_invite(invited, move |connection| {
+            async move {
+                if let Some(first) = by_key(connection, &membership).await? {
+                    let of = OfUser { organization_id: membership.organization_id, user_id: first.id.clone() };
+                    let key = access_keys::current(connection, &signer, &of).await?;
+                    return Ok((first, key));
                 }
-                .boxed()
-            })
-            .await?;
-        if invited {
-            self.inner.invited.notify_one();
-        }
-        Ok(created)
+                check_username(connection, rules, &membership.organization_id, &user.id, &user.username).await?;
+                insert_user(connection, rules, &user, now).await?;
+                let organization_id = membership.organization_id.clone();
+                insert_membership(connection, rules, membership).await?;
+                invite(connection, rules, &organization_id, &user, now).await?;
+                let of = OfUser { organization_id, user_id: user.id };
+                sqlx::query("UPDATE users SET attributes = $2, enabled = enabled AND $3 WHERE id = $1")
+                    .bind(&of.user_id)
+                    .bind(attributes)
+                    .bind(!particulars.disabled)
+                    .execute(&mut *connection)
+                    .await?;
+                let key = if particulars.access_key {
+                    Some(access_keys::renew(connection, &signer, &of).await?)
+                } else {
+                    None
+                };
+                Ok((existing(connection, &of.organization_id, &of.user_id).await?, key))
+            }
+            .boxed()
+        })
+        .await
     }
 
     /// Makes a user of another organisation a member of this one too, or gives a member these roles, whole. The owner

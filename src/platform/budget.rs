@@ -56,6 +56,11 @@ impl Budget {
         }
     }
 
+    /// Forgets that the platform asked to be left alone: somebody knows that it is back.
+    pub fn reopen(&self) {
+        *self.breaker() = Breaker::default();
+    }
+
     /// Runs one request within the budget: waits for a slot and for its turn, and refuses at once while the platform
     /// asked to be left alone.
     pub async fn spend<T>(&self, operation: &str, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
@@ -129,6 +134,16 @@ mod tests {
         let refused = budget.spend("find", async { Ok(()) }).await.unwrap_err();
         assert!(matches!(refused.kind, FaultKind::Unavailable(Some(left)) if left <= Duration::from_secs(9)));
         tokio::time::advance(Duration::from_secs(10)).await;
+        assert!(budget.spend("find", async { Ok(()) }).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_knows_better_ends_it_at_once() {
+        let budget = budget(100, 4);
+        let maintenance = FaultKind::Unavailable(Some(Duration::from_mins(15)));
+        assert!(budget.spend("find", async { Err::<(), _>(fault(maintenance)) }).await.is_err());
+        assert!(budget.spend("find", async { Ok(()) }).await.is_err());
+        budget.reopen();
         assert!(budget.spend("find", async { Ok(()) }).await.is_ok());
     }
 

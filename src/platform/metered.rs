@@ -150,6 +150,10 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
         self.api.shows(shown)
     }
 
+    fn renews_keys(&self) -> bool {
+        self.api.renews_keys()
+    }
+
     fn invites(&self) -> bool {
         self.api.invites()
     }

@@ -180,6 +180,11 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
         false
     }
 
+    /// Whether a user's key can be replaced by another that is shown then.
+    fn renews_keys(&self) -> bool {
+        true
+    }
+
     /// Whether people get an invitation by e-mail from the platform.
     fn invites(&self) -> bool {
         false

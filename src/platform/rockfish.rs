@@ -207,6 +207,11 @@ impl AdminApi for Rockfish {
         matches!(shown, Shown::UserToken(_))
     }
 
+    /// A user's first token is replaced by nothing: Tokens are made beside it.
+    fn renews_keys(&self) -> bool {
+        false
+    }
+
     fn needs(&self, need: Need) -> bool {
         need == Need::Email
     }

@@ -238,6 +238,11 @@ impl AdminApi for Rockit {
         matches!(shown, Shown::AdminPassword | Shown::UserToken(UserType::Machine))
     }
 
+    /// What the call that resets a machine's credentials answers is not public: a new key could be lost with it.
+    fn renews_keys(&self) -> bool {
+        false
+    }
+
     fn invites(&self) -> bool {
         true
     }

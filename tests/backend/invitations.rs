@@ -12,7 +12,7 @@ impl Start {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    async fn links(&self, arguments: &[&str]) -> Vec<String> {
+    pub(crate) async fn links(&self, arguments: &[&str]) -> Vec<String> {
         let listed: Vec<Value> =
             serde_json::from_str(&self.listed(&[&["--output=json"], arguments].concat()).await).unwrap();
         listed.iter().map(|one| one["link"].as_str().unwrap().to_owned()).collect()

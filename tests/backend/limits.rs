@@ -100,3 +100,22 @@ async fn one_connection_too_many_is_closed_and_the_next_has_its_place() {
     tokio::time::timeout(PATIENCE, again).await.unwrap();
     backend.stop().await;
 }
+
+/// A place that is never given back would be one for as long as the process lives.
+#[tokio::test]
+async fn a_client_that_does_not_read_is_dropped() {
+    let start = Start::new().env("RUST_LOG", "org_operator=info").with("--dialect=rockfish");
+    let start = start.with("--request-timeout=500ms").with("--header-timeout=10m").with("--rate-limit=1000000");
+    let backend = start.run().await;
+    let url = format!("{}/organization", backend.url("rockfish-admin"));
+    for number in 0..200 {
+        let body = json!({ "name": format!("{number:0>100}") });
+        client().post(&url).json(&body).send().await.unwrap().error_for_status().unwrap();
+    }
+    let mut stream = TcpStream::connect(backend.address("rockfish-admin")).await.unwrap();
+    // Until the buffers between the two are full the server can write, and goes on reading.
+    let asked = "GET /organization HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
+    let dropped = async { while stream.write_all(asked.as_bytes()).await.is_ok() {} };
+    tokio::time::timeout(PATIENCE, dropped).await.expect("it keeps its place for ever");
+    backend.stop().await;
+}

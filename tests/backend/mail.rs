@@ -1,6 +1,7 @@
 //! Invitations by mail, to a mail server that takes them, refuses them, or is not there.
 
 use std::collections::HashMap;
+use std::io::Write as _;
 use std::net::{IpAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -36,6 +37,8 @@ struct Post {
     named: HashMap<String, u32>,
     /// So many recipients more are refused for now.
     refuse: u32,
+    /// So many senders more are told to authenticate.
+    strangers: u32,
     /// This one is refused for good.
     unknown: &'static str,
     /// The password that is right.
@@ -52,6 +55,12 @@ struct Postmaster {
 
 impl Handler for Postmaster {
     fn mail(&mut self, _: IpAddr, _: &str, from: &str) -> Response {
+        let mut post = self.post.lock().unwrap();
+        if post.strangers > 0 {
+            post.strangers -= 1;
+            return Response::custom(530, "5.7.0 Authentication required".to_owned());
+        }
+        drop(post);
         self.writing = Mail { from: from.to_owned(), ..Mail::default() };
         OK
     }
@@ -290,4 +299,45 @@ async fn settings_that_would_give_the_password_away_are_refused() {
     let password = start.file("password", "pw");
     let line = start.with(format!("--smtp-password-file={password}")).refused().await;
     assert!(line.contains("unencrypted"), "{line}");
+}
+
+/// An hour is how long a recipient waits who is refused for good.
+#[tokio::test]
+async fn a_server_that_refuses_the_backend_refuses_no_recipient() {
+    let (listener, url) = free();
+    let postmaster = Postmaster::default();
+    postmaster.post.lock().unwrap().strangers = 1;
+    let served = postmaster.clone();
+    std::thread::spawn(move || {
+        // The first mail, and the look whether it was the recipient's fault.
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"554 no\r\n").unwrap();
+        }
+        served.serve(listener, SslConfig::None);
+    });
+    let start = by(&url);
+    let backend = start.run().await;
+    create(&backend, "ExampleOrg", "admin@example.org").await;
+    for code in ["554", "530"] {
+        let said = "the mail server takes nothing from this backend: look at its address, user and password";
+        backend.log().event(said, |event| event["code"] == code).await;
+    }
+    sent(&start, &backend, "admin@example.org").await;
+    assert!(backend.log().events("an invitation is refused").is_empty());
+    backend.stop().await;
+}
+
+#[tokio::test]
+async fn a_link_that_goes_nowhere_is_sent_to_nobody() {
+    let everywhere = by("smtp://127.0.0.1:25").with("--rockit-listen=0.0.0.0:0");
+    let line = everywhere.refused().await;
+    assert!(line.contains("--rockit-listen") && line.contains("give --rockit-public-url"), "{line}");
+    let warning = "the links of invitations lead to this machine alone: give --rockit-public-url";
+    let backend = everywhere.with("--rockit-public-url=https://edge.example.org").run().await;
+    assert!(backend.log().events(warning).is_empty());
+    backend.stop().await;
+    let backend = by("smtp://127.0.0.1:25").run().await;
+    backend.log().event(warning, |event| event["level"] == "WARN").await;
+    backend.stop().await;
 }

@@ -115,6 +115,12 @@ impl Start {
         text
     }
 
+    /// `--help` of `backend` and these.
+    pub(crate) async fn help(&self, arguments: &[&str]) -> String {
+        let output = self.command(&[arguments, &["--help"]].concat()).output().await.unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// `backend invitations` on the same data directory.
     pub(crate) async fn invitations(&self, arguments: &[&str]) -> Output {
         let data = format!("--data-dir={}", self.data().display());

@@ -1,11 +1,9 @@
 //! The switches, and a command line that is wrong.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
-use crate::process::{PATIENCE, Start, client};
-use crate::rockit::{admin_token, create};
+use crate::process::{Backend, Start, client};
+use crate::rockit::{admin_token, create, logs_in};
 
 #[tokio::test]
 async fn each_turns_its_own_dialect() {
@@ -22,18 +20,19 @@ async fn each_turns_its_own_dialect() {
 
 #[tokio::test]
 async fn a_late_server_shows_a_new_object_later() {
-    let backend = Start::new().with("--dialect=rockfish").with("--quirk=late").with("--late=1s").run().await;
+    let start = Start::new().with("--dialect=rockfish").with("--quirk=late");
+    let listed = async |backend: &Backend| {
+        let url = format!("{}/organization", backend.url("rockfish-admin"));
+        client().get(url).send().await.unwrap().json::<Vec<Value>>().await.unwrap().len()
+    };
+    let backend = start.clone().with("--late=1h").run().await;
     let url = format!("{}/organization", backend.url("rockfish-admin"));
     let made = client().post(&url).json(&json!({ "name": "internal" })).send().await.unwrap();
-    assert_eq!(made.status(), 201);
-    let listed = async || client().get(&url).send().await.unwrap().json::<Vec<Value>>().await.unwrap();
-    assert!(listed().await.is_empty());
-    let shown = async {
-        while listed().await.is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, shown).await.unwrap();
+    assert_eq!((made.status().as_u16(), listed(&backend).await), (201, 0));
+    backend.stop().await;
+    // The next process has started later than a millisecond after.
+    let backend = start.with("--late=1ms").run().await;
+    assert_eq!(listed(&backend).await, 1);
     backend.stop().await;
 }
 
@@ -43,8 +42,17 @@ async fn without_the_administrators_password_the_link_gives_one() {
     let backend = start.run().await;
     assert!(!create(&backend, "ExampleOrg", "admin@example.org").await.unwrap().is_empty());
     backend.stop().await;
-    let backend = start.with("--quirk=rockit-without-admin-password").run().await;
+    let backend = start.clone().with("--quirk=rockit-without-admin-password").run().await;
     assert_eq!(create(&backend, "OtherOrg", "other@example.org").await, None);
+    let links = start.links(&[]).await;
+    let [told, untold] = [&links[0], &links[1]];
+    let opened = async |link: &str| client().post(link).send().await.unwrap().json::<Value>().await.unwrap();
+    // Of an organisation that was made when passwords were told.
+    let base = backend.url("rockit");
+    let here = |link: &str| format!("{base}/invitations/{}", link.split_once("/invitations/").unwrap().1);
+    assert_eq!(opened(&here(told)).await["password"], Value::Null);
+    let password = opened(&here(untold)).await["password"].as_str().unwrap().to_owned();
+    assert!(logs_in(&backend, "OtherOrg", &password).await);
     backend.stop().await;
 }
 
@@ -67,5 +75,17 @@ async fn a_command_line_that_is_wrong_is_told_what_is_right() {
         let text = start.misused().await;
         assert!(text.contains(sentence), "{arguments:?}: {text}\ndoes not say: {sentence}");
         assert!(!start.data().exists());
+    }
+}
+
+#[tokio::test]
+async fn the_help_shows_no_password_that_is_in_a_url() {
+    let start = Start::new().env("ORG_OPERATOR_SMTP_URL", "smtp://edge:hunter2@mail.example.org");
+    let start = start.env("ORG_OPERATOR_ROCKIT_PUBLIC_URL", "https://edge:hunter2@edge.example.org");
+    for (arguments, variable) in
+        [(&[][..], "ORG_OPERATOR_SMTP_URL"), (&["invitations"], "ORG_OPERATOR_ROCKIT_PUBLIC_URL")]
+    {
+        let text = start.help(arguments).await;
+        assert!(text.contains(variable) && !text.contains("hunter2"), "{text}");
     }
 }

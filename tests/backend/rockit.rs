@@ -51,7 +51,7 @@ pub(crate) async fn logs_in(backend: &Backend, organization: &str, password: &st
     client().post(url).json(&body).send().await.unwrap().status() == 200
 }
 
-/// Opens a link.
+/// Opens a link, as the button of its page does.
 pub(crate) async fn open(link: &str) -> u16 {
-    client().get(link).send().await.unwrap().status().as_u16()
+    client().post(link).send().await.unwrap().status().as_u16()
 }

@@ -93,7 +93,7 @@ impl Rockit {
     }
 
     async fn open(&self, invitation: &Invitation) -> Answer {
-        self.listener.get(invitation.path().expose_secret()).await
+        self.listener.send(Method::POST, invitation.path().expose_secret(), &[], None).await
     }
 
     async fn session(&self, organization: &str, username: &str, password: &str) -> Answer {

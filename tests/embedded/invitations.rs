@@ -91,6 +91,19 @@ async fn a_sender_is_woken_even_if_it_was_not_waiting() {
 }
 
 #[tokio::test]
+async fn a_sender_is_woken_by_a_caller_who_has_gone() {
+    let fixture = Fixture::new().await;
+    let organization = fixture.organization("Example").await;
+    let mut new = new_user("k", &organization.id, "jo");
+    (new.user_type, new.email) = (UserType::Person, Some("jo@example.org".to_owned()));
+    let mut creating = Box::pin(fixture.directory.create_user(&INVITING, new, at(0)));
+    assert!(futures::poll!(&mut creating).is_pending(), "it is queued");
+    drop(creating);
+    timeout(Duration::from_secs(5), fixture.directory.invited()).await.unwrap();
+    assert_eq!(fixture.directory.invitations().await.unwrap().len(), 1, "not before the commit");
+}
+
+#[tokio::test]
 async fn who_is_invited_again_has_no_password_and_one_link() {
     let fixture = Fixture::new().await;
     with_an_admin(&fixture).await;

@@ -26,7 +26,7 @@ pub(super) struct Invitations {
     #[arg(long, env = "ORG_OPERATOR_BACKEND_DATA_DIR", value_name = "DIR")]
     data_dir: PathBuf,
     /// What the links begin with. Default: as the backend was started last
-    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", value_name = "URL", value_parser = public_url)]
+    #[arg(long, env = "ORG_OPERATOR_ROCKIT_PUBLIC_URL", hide_env_values = true, value_name = "URL", value_parser = public_url)]
     rockit_public_url: Option<String>,
     /// A table for people, JSON for machines
     #[arg(long, short, value_enum, default_value_t = Output::Table)]

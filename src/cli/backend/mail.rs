@@ -16,7 +16,13 @@ pub(super) struct Flags {
     /// The mail server that takes invitations: `smtp://HOST:PORT`, `smtps://HOST:PORT` or
     /// `smtp://HOST:PORT?tls=required`.
     /// Without one they are kept, and listed by `org-operator backend invitations`
-    #[arg(long = "smtp-url", env = "ORG_OPERATOR_SMTP_URL", value_name = "URL", requires = "from")]
+    #[arg(
+        long = "smtp-url",
+        env = "ORG_OPERATOR_SMTP_URL",
+        hide_env_values = true,
+        value_name = "URL",
+        requires = "from"
+    )]
     url: Option<String>,
     /// Who writes the invitations, such as 'Edge <edge@example.org>'
     #[arg(long = "smtp-from", env = "ORG_OPERATOR_SMTP_FROM", value_name = "ADDRESS", value_parser = mailbox)]

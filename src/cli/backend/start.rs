@@ -1,5 +1,6 @@
 //! Puts the backend together, and takes it apart at the end.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -27,6 +28,13 @@ struct Opened {
     directory: Directory,
     path: PathBuf,
 }
+
+/// A listener's address that no link can have.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "links of invitations cannot lead to --rockit-listen={0}, which is every address and none: give --rockit-public-url"
+)]
+struct NoLink(SocketAddr);
 
 /// What is put together before anything is served.
 #[derive(Default)]
@@ -125,10 +133,25 @@ impl Serve {
                 let base = self.rockit_public_url.clone().unwrap_or_else(|| bound.url(shared.tls.is_some()));
                 keep_address(&one.path, &base)?;
                 if let Some(courier) = self.mail.courier(base.clone())? {
+                    self.links_lead_somewhere(bound.address())?;
                     parts.couriers.push((one.directory.clone(), courier));
                 }
                 parts.listeners.push((bound, rockit::router(serving(secret, Some(base)), Some(operator))));
             }
+        }
+        Ok(())
+    }
+
+    /// Refuses to mail links that no recipient can open, and warns of those that only this machine can.
+    fn links_lead_somewhere(&self, address: SocketAddr) -> Result<(), NoLink> {
+        if self.rockit_public_url.is_some() {
+            return Ok(());
+        }
+        if address.ip().is_unspecified() {
+            return Err(NoLink(address));
+        }
+        if address.ip().is_loopback() {
+            tracing::warn!(%address, "the links of invitations lead to this machine alone: give --rockit-public-url");
         }
         Ok(())
     }

@@ -20,7 +20,7 @@ use crate::clock::Clock;
 use crate::domain::condition::Reason;
 use crate::embedded::Directory;
 use crate::kubernetes::secret::SecretStore;
-use crate::platform::{AdminApi, Budget, Embedded, Limits, Metered};
+use crate::platform::{AdminApi, Budget, Embedded, Metered};
 use crate::telemetry::Metrics;
 
 mod keeper;
@@ -42,6 +42,9 @@ pub trait Connect: Send + Sync {
 
     /// From now on what a Platform's Secrets hold has to be read again.
     fn refresh(&self, _: &Platform) {}
+
+    /// The Platform is asked again at once, though it wanted to be left alone: somebody knows that it is back.
+    async fn reopen(&self, _: &Platform) {}
 }
 
 /// A Platform as metrics name it: `namespace/name`.
@@ -86,7 +89,6 @@ struct Connection {
     /// SHA-256 over the Secrets' values.
     digest: [u8; 32],
     budget: Arc<Budget>,
-    limits: Limits,
     read_at: Timestamp,
     api: Arc<dyn AdminApi>,
 }
@@ -125,9 +127,10 @@ impl Platforms {
             return Ok(Arc::clone(&fresh.api));
         }
         known.stale.store(false, Ordering::Relaxed);
-        let limits = budget_limits(platform);
-        let budget = current.filter(|current| current.limits == limits).map(|current| Arc::clone(&current.budget));
-        let budget = budget.unwrap_or_else(|| Arc::new(Budget::new(limits)));
+        // A changed manifest may be about another address, which nobody asked to be left alone.
+        let same = current.filter(|current| current.generation == generation);
+        let budget = same.map(|current| Arc::clone(&current.budget));
+        let budget = budget.unwrap_or_else(|| Arc::new(Budget::new(budget_limits(platform))));
         let mut ingredients = Ingredients::new(platform, &self.parts, Arc::clone(&budget));
         let made = recipe::make(platform, &mut ingredients).await;
         let digest = ingredients.digest();
@@ -145,7 +148,7 @@ impl Platforms {
             (Ok(api), _) => {
                 let api = self.metered(&api, label(platform), &known.stale);
                 let kept = Arc::clone(&api);
-                *connection = Some(Connection { uid, generation, digest, budget, limits, read_at: now, api });
+                *connection = Some(Connection { uid, generation, digest, budget, read_at: now, api });
                 Ok(kept)
             }
         }
@@ -182,6 +185,13 @@ impl Connect for Platforms {
     fn refresh(&self, platform: &Platform) {
         let known = self.known(platform.namespace().unwrap_or_default(), platform.name_any());
         known.stale.store(true, Ordering::Relaxed);
+    }
+
+    async fn reopen(&self, platform: &Platform) {
+        let known = self.known(platform.namespace().unwrap_or_default(), platform.name_any());
+        if let Some(connection) = known.connection.lock().await.as_ref() {
+            connection.budget.reopen();
+        }
     }
 }
 

@@ -23,10 +23,15 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, key: &SharedKey, now: Timesta
                        org-operator.dev/rotate-requested-at on the User";
         return Plan::held(facts, State::new(Reason::DependencyNotReady, message), Requeue::Poll);
     };
+    if !facts.powers.renews && (facts.rotate || facts.token.rotation.every.is_some()) {
+        return cannot_renew(facts);
+    }
     let credential = facts.token.credential.as_ref().filter(|credential| credential.sound && credential.id == *id);
     let rotate_at = credential.and_then(|credential| renewal(facts, credential, now));
     // A key that was just published for the first time is as old as that: a request that came with it has its answer.
-    if credential.is_some() && (facts.rotate || rotate_at.is_some_and(|due| due <= now)) {
+    // One that was published before and is only missing in its Secret is no answer.
+    let published = credential.is_some() || facts.recorded_id.as_ref() == Some(id);
+    if (published && facts.rotate) || rotate_at.is_some_and(|due| due <= now) {
         return renew(facts);
     }
     let mut steps = holds(facts);
@@ -49,6 +54,13 @@ fn renewal<C>(facts: &Facts<C>, credential: &Credential, now: Timestamp) -> Opti
     let (rotation, share) = (&facts.token.rotation, facts.token.share);
     let due = rotation.rotate_at(share, credential.issued_at?, credential.expires_at)?;
     Some(wait_until(due, facts.token.due_since.unwrap_or(now), credential.expires_at, share))
+}
+
+/// Said before anything is tried: no key is lost, and no attempt is counted again and again.
+pub(super) fn cannot_renew<C>(facts: &Facts<C>) -> Plan<C> {
+    let message = "this platform is not known to replace a key by another that it shows: leave rotation and the \
+                   annotation org-operator.dev/rotate-requested-at out, and make another User for another key";
+    Plan::stalled(facts, Reason::Unsupported, message)
 }
 
 /// What is replaced is gone at once, so both proofs come first: that the Secret can be written, and that nobody else is at

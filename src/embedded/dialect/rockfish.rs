@@ -4,7 +4,9 @@
 //! - The vendor's page "Organizations" shows creating an organisation, a user (with an initial token) and a further token,
 //!   making a user a member, and listing projects on the admin API; and creating a user with the invite code on the
 //!   public one. These are served as shown, member by member. The admin API is shown without any credential, so it has
-//!   none here: its listener is for those who may do everything.
+//!   none here: its listener is for those who may do everything. A call that a browser makes for a web page (an `Origin`,
+//!   or a `Sec-Fetch-Site` other than `none` and `same-origin`) is 403 there, which is our own addition: else any page that
+//!   somebody on that machine opens could do everything too. `Host` is not looked at, because a service has many names.
 //! - The public API has besides: `GET /organization`, `GET /organization/active`, `GET` and `POST /project`,
 //!   `GET /project/active`, `GET` and `PATCH /project/{id}`, with `Authorization: Bearer` and, if wanted,
 //!   `X-Organization-ID` and `X-Project-ID`. The page says that a member with the role `Admin` can add users to the
@@ -35,11 +37,11 @@ mod shown;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::{CACHE_CONTROL, ORIGIN};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{delete, get, post, put};
 use uuid::Uuid;
 
@@ -74,7 +76,7 @@ fn new_id() -> String {
 }
 
 /// The admin API (port 8085 on the vendor's page). It asks for no credential, because the page shows none: whoever
-/// reaches the listener may do everything.
+/// reaches the listener may do everything, except through a web page.
 pub fn admin_router(serving: Serving) -> Router {
     let mut router = Router::new()
         .route("/organization", post(admin::create_organization))
@@ -93,7 +95,7 @@ pub fn admin_router(serving: Serving) -> Router {
             .route("/token/{id}", get(admin::token).delete(admin::delete_token))
             .route("/project/{id}", get(admin::project).delete(admin::delete_project));
     }
-    finish(router, serving)
+    finish(router, serving).layer(from_fn(no_web_page))
 }
 
 /// The public API (port 8080 on the vendor's page). Every call but the creation of a user with the invite code, which is
@@ -127,6 +129,21 @@ fn finish(router: Router<Arc<Serving>>, serving: Serving) -> Router {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response(never_stored))
         .with_state(Arc::new(serving))
+}
+
+/// Refuses what a browser asks for a web page, before anything of it is done.
+async fn no_web_page(request: Request, next: Next) -> Response {
+    if is_of_a_web_page(request.headers()) {
+        return Refusal::Forbidden("web pages may not use the admin API: call it from a program").into_response();
+    }
+    next.run(request).await
+}
+
+/// Whether a browser asks, and not because its user typed the address. Programs send neither header (Fetch, section 3.2,
+/// and Fetch Metadata, section 2).
+fn is_of_a_web_page(headers: &HeaderMap) -> bool {
+    let other_site = |site: &HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
+    headers.contains_key(ORIGIN) || headers.get_all("sec-fetch-site").iter().any(other_site)
 }
 
 /// Replies hold tokens.

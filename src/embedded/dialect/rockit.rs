@@ -19,9 +19,10 @@
 //! - A role is `name` and `permissions`, one bitmask. Nobody gives, or changes the account or the role of somebody who
 //!   has, more rights than their own. `Administrators` is not changed or deleted, and no role that somebody has is deleted.
 //! - `resetCreds` gives a machine a new key (`apiKey` in the reply), and takes a person's password away and invites them
-//!   again.
-//! - A person is invited by `GET /invitations/{id}/{code}`, which enables the account. Who had no password (everybody but
-//!   an organisation's first administrator) is shown one there, once, as `password`.
+//!   again. A new `email` of a person who has not opened the invitation yet replaces it: the older link is dead.
+//! - A person is invited by the link `/invitations/{id}/{code}`. `GET` shows a page with a button and does nothing else,
+//!   because what scans mails follows links; the button is a `POST` to the same address, which enables the account. Who had
+//!   no password (everybody but an organisation's first administrator) is shown one then, once, as `password`.
 //! - `dxorglnk` has to be given and is not kept; of the key pair the public half is kept. A private key that is not
 //!   encrypted is taken with any passphrase, as `openssl` does.
 //! - An organisation is deleted by an account in it with the right to delete, or by the [`Operator`].
@@ -132,9 +133,7 @@ pub fn router(serving: Serving, operator: Option<Operator>) -> Router {
         .route("/be/v1/users/{username}", get(users::one).delete(users::delete))
         .route("/be/v1/roles", get(roles::list).post(roles::create).patch(roles::change))
         .route("/be/v1/roles/{name}", get(roles::one).delete(roles::delete))
-        // Without a method of its own HEAD would be a GET whose reply nobody sees, and what follows the links of a mail
-        // to look at them would use the invitation up.
-        .route("/invitations/{id}/{code}", get(login::open_invitation).head(async || Refusal::NoSuchMethod))
+        .route("/invitations/{id}/{code}", get(login::show_invitation).post(login::open_invitation))
         .fallback(async || Refusal::NotFound("nothing is served at this path"))
         .method_not_allowed_fallback(async || Refusal::NoSuchMethod)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -230,9 +230,7 @@ async fn an_answer_that_the_call_wants_is_no_error() {
     let (origin, _) = answering("http://host", || Ok(response(500, "")));
     assert!(origin.send(call(Effect::Reads).wants([StatusCode::NOT_FOUND])).await.is_err());
     // A judge sees all of them first.
-    fn judge(reply: &Reply, _: Timestamp) -> Option<Error> {
-        reply.is_page().then(|| reply.page())
-    }
+    let judge: Judge = |reply, _| reply.is_page().then(|| reply.page());
     for (body, error) in [("<html>", true), (" \n<!doctype html>", true), ("{}", false), ("", false)] {
         let (origin, _) = answering("http://host", move || Ok(response(200, body)));
         assert_eq!(origin.send(call(Effect::Reads).judged(judge)).await.is_err(), error, "{body}");

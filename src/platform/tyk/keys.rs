@@ -53,9 +53,9 @@ impl Tyk {
         let Some(user) = user else { return Ok(Seen::Absent) };
         let key = of(&user);
         if key.is_some() {
-            self.shows_keys.prove()
+            self.shows_keys.prove();
         } else {
-            self.shows_keys.doubt()
+            self.shows_keys.doubt();
         }
         Ok(key.map_or(Seen::Hidden, Seen::Key))
     }

@@ -145,7 +145,7 @@ pub(super) struct Writing<'a, R> {
 
 impl<R: Record> Writing<'_, R> {
     /// The object is as that now.
-    pub(super) async fn is(self, record: R) {
+    pub(super) async fn wrote(self, record: R) {
         self.settle(|records| {
             records.retain(|known| known.id() != record.id());
             records.push(record);

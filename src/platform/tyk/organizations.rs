@@ -258,7 +258,7 @@ impl Backend<Organization> for Tyk {
         match self.organization(OPERATION, &id).await {
             Ok(Some(document)) => {
                 let record = record(&document);
-                writing.is(record.clone()).await;
+                writing.wrote(record.clone()).await;
                 Ok(Created::whole(record))
             }
             Ok(None) | Err(_) => Ok(Created::whole(OrganizationRecord {
@@ -290,7 +290,7 @@ impl Backend<Organization> for Tyk {
             document = self.organization(OPERATION, id).await?.ok_or_else(|| missing(OPERATION))?;
         }
         let record = record(&document);
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(record)
     }
 

@@ -119,7 +119,7 @@ pub(super) fn id_of(user: &Document) -> String {
     user.get("id").map(plain).unwrap_or_default()
 }
 
-/// The id of a user that was made, and its key where one was shown: as the message, or in the user. Some versions have
+/// The id of a user that was made, and its key where one was shown: in the user, or as the message. Some versions have
 /// words for a message.
 pub(super) fn id_and_key(user: &Document, message: SecretString) -> Option<(String, Option<SecretString>)> {
     let id = plain(user.get("id")?);
@@ -130,7 +130,7 @@ pub(super) fn id_and_key(user: &Document, message: SecretString) -> Option<(Stri
         let text = key.expose_secret();
         !text.is_empty() && !text.contains(char::is_whitespace)
     };
-    Some((id, Some(message).filter(is_key).or_else(|| keys::of(user))))
+    Some((id, keys::of(user).or_else(|| Some(message).filter(is_key))))
 }
 
 /// What a creation sends.
@@ -294,6 +294,13 @@ impl Backend<User> for Tyk {
         let email = address(OPERATION, email)?;
         let mut permissions = Document::default();
         grant(OPERATION, &mut permissions, new.roles.as_deref(), new.permissions.as_ref())?;
+        // Nobody becomes an administrator by leaving something out.
+        if permissions.is_empty() {
+            return Err(invalid(
+                "a Tyk Dashboard takes a user without any permission for an administrator: give roles: [Admin], or those \
+                 that are meant as tyk.permissions",
+            ));
+        }
         let sent = Sent {
             org_id: &new.organization_id,
             first_name: new.first_name.as_deref().unwrap_or_default(),
@@ -317,7 +324,7 @@ impl Backend<User> for Tyk {
         }
         let mut record = UserRecord::from(listed);
         record.key_id = key.as_ref().map(key_id);
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(Created { record, one_time: key, unfinished: false })
     }
 
@@ -339,7 +346,7 @@ impl Backend<User> for Tyk {
             user = self.user(OPERATION, scope, id).await?.ok_or_else(|| missing(OPERATION))?;
         }
         let record = UserRecord::from(Listed::from(&user));
-        writing.is(record.clone()).await;
+        writing.wrote(record.clone()).await;
         Ok(record)
     }
 

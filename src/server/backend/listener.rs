@@ -1,17 +1,22 @@
 //! One listener: bound first, so that a port in use is known before anything is served, then served until the end.
 
+use std::future::{Ready, ready};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
 use axum_server::Handle;
+use axum_server::accept::Accept;
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
+use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutStream;
 use tower::{Service, service_fn};
 
 use super::{Face, Shared};
@@ -28,7 +33,7 @@ pub struct Limits {
     pub connections: usize,
     /// How long a client may take for a TLS handshake, for the head of a request, and for sending none.
     pub header: Duration,
-    /// How long a request may take, its body included.
+    /// How long a request may take, its body included, and for how long a client may read nothing of its answer.
     pub request: Duration,
     /// How long requests under way have when the process is told to stop.
     pub drain: Duration,
@@ -134,13 +139,31 @@ impl Bound {
         server.http_builder().http1().header_read_timeout(limits.header);
         let outcome = match tls {
             Some(Tls(config)) => {
-                let acceptor = RustlsAcceptor::new(config).handshake_timeout(limits.header);
+                let acceptor =
+                    RustlsAcceptor::new(config).handshake_timeout(limits.header).acceptor(Read(limits.request));
                 server.acceptor(acceptor).serve(connect).await
             }
-            None => server.serve(connect).await,
+            None => server.acceptor(Read(limits.request)).serve(connect).await,
         };
         drained.abort();
         outcome
+    }
+}
+
+/// Takes connections that fail once the client has read nothing for so long of what waits for it: a connection has a
+/// place, and whoever does not read would keep it for ever.
+#[derive(Clone, Copy)]
+struct Read(Duration);
+
+impl<S> Accept<TcpStream, S> for Read {
+    type Stream = Pin<Box<TimeoutStream<TcpStream>>>;
+    type Service = S;
+    type Future = Ready<io::Result<(Self::Stream, S)>>;
+
+    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
+        let mut stream = TimeoutStream::new(stream);
+        stream.set_write_timeout(Some(self.0));
+        ready(Ok((Box::pin(stream), service)))
     }
 }
 

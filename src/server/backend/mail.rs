@@ -14,6 +14,7 @@ use lettre::{AsyncSmtpTransport, AsyncTransport as _, Tokio1Executor};
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 mod message;
 mod outbox;
@@ -27,6 +28,10 @@ use crate::telemetry::{BackendMetrics, Delivery};
 
 /// How long the mail server may take for one answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Codes that refuse this client and not a recipient: authentication is required, too weak, wrong, or wants encryption (RFC
+/// 4954, section 6; 538 is in RFC 2554).
+const OF_THE_CLIENT: [&str; 4] = ["530", "534", "535", "538"];
 
 /// How mail is sent.
 #[derive(Debug)]
@@ -59,6 +64,16 @@ pub enum MailError {
         "the mail server's URL cannot be used: write smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=required"
     )]
     Url(#[source] lettre::transport::smtp::Error),
+    /// It is no URL at all.
+    #[error(
+        "the mail server's address is no URL: write smtp://HOST:PORT, smtps://HOST:PORT or smtp://HOST:PORT?tls=required"
+    )]
+    NoUrl(#[source] url::ParseError),
+    /// Certificates are given and nothing is encrypted.
+    #[error(
+        "the mail server's certificate authorities are of no use, because nothing is encrypted: write smtps://, add ?tls=required, or leave --smtp-ca-file away"
+    )]
+    AuthoritiesInClear,
     /// The certificates are no PEM.
     #[error("the mail server's certificate authorities cannot be used: they have to be PEM")]
     Authorities(#[source] lettre::transport::smtp::Error),
@@ -75,16 +90,23 @@ pub struct Courier {
 impl Courier {
     /// One with those settings. It connects when there is something to send.
     pub fn new(settings: Settings) -> Result<Self, MailError> {
-        let (scheme, rest) = settings.url.split_once("://").unwrap_or(("", &settings.url));
-        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-        if authority.contains('@') {
+        let (_, rest) = settings.url.split_once("://").unwrap_or(("", &settings.url));
+        if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
             return Err(MailError::UrlWithUser);
         }
-        let host = host(authority);
-        let encrypted = scheme == "smtps" || rest.contains("tls=required");
+        let url = Url::parse(&settings.url).map_err(MailError::NoUrl)?;
+        // Without the brackets of an IPv6 address.
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        let wrapped = url.scheme() == "smtps";
+        // The first of that name counts, as it does where the connection is made.
+        let required = url.query_pairs().find(|(name, _)| name == "tls").is_some_and(|(_, value)| value == "required");
+        let encrypted = wrapped || required;
         let local = host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
         if settings.login.is_some() && !encrypted && !local {
             return Err(MailError::InClear);
+        }
+        if settings.authorities.is_some() && !encrypted {
+            return Err(MailError::AuthoritiesInClear);
         }
         let mut builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(&settings.url)
             .map_err(MailError::Url)?
@@ -93,10 +115,7 @@ impl Courier {
             let parameters = Certificate::from_pem(pem)
                 .and_then(|authority| TlsParameters::builder(host.to_owned()).add_root_certificate(authority).build())
                 .map_err(MailError::Authorities)?;
-            if encrypted {
-                builder =
-                    builder.tls(if scheme == "smtps" { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
-            }
+            builder = builder.tls(if wrapped { Tls::Wrapper(parameters) } else { Tls::Required(parameters) });
         }
         if let Some((user, password)) = settings.login {
             builder = builder.credentials(Credentials::new(user, password.expose_secret().to_owned()));
@@ -111,19 +130,17 @@ impl Courier {
         match self.transport.send(mail).await {
             Ok(_) => Ok(()),
             Err(error) if error.is_permanent() => {
-                Err(Undelivered::ForGood(error.status().map(|code| code.to_string())))
+                let code = error.status().map(|code| code.to_string());
+                let of_client = code.as_deref().is_some_and(|code| OF_THE_CLIENT.contains(&code));
+                // A server that greets with a refusal has not heard of this recipient, and refuses without one too.
+                if of_client || self.transport.test_connection().await.is_err() {
+                    return Err(Undelivered::Client(code));
+                }
+                Err(Undelivered::ForGood(code))
             }
             Err(error) if error.is_transient() => Err(Undelivered::ForNow(error.status().map(|code| code.to_string()))),
             Err(error) => Err(Undelivered::Unreachable(error)),
         }
-    }
-}
-
-/// The host of `host:port`, without the brackets of an IPv6 address.
-fn host(authority: &str) -> &str {
-    match authority.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => authority.split(':').next().unwrap_or_default(),
     }
 }
 
@@ -133,6 +150,8 @@ enum Undelivered {
     ForGood(Option<String>),
     /// It is refused for now.
     ForNow(Option<String>),
+    /// The server takes nothing from this client, whoever it is for.
+    Client(Option<String>),
     /// There was no conversation about it.
     Unreachable(lettre::transport::smtp::Error),
 }
@@ -233,6 +252,15 @@ async fn attempt(
             metrics.invitation(Delivery::Refused);
             outbox.refused(id, false, now);
         }
+        Err(Undelivered::Client(code)) => {
+            let code = code.as_deref().unwrap_or_default();
+            tracing::warn!(
+                code,
+                "the mail server takes nothing from this backend: look at its address, user and password"
+            );
+            metrics.invitation(Delivery::Unreachable);
+            outbox.unreachable(now);
+        }
         Err(Undelivered::Unreachable(error)) => {
             tracing::warn!(error = &error as &dyn std::error::Error, "the mail server cannot be used");
             metrics.invitation(Delivery::Unreachable);
@@ -263,7 +291,13 @@ mod tests {
         assert!(matches!(refused("smtp://mail.example.org:25", true), MailError::InClear));
         assert!(matches!(refused("smtp://mail.example.org?tls=opportunistic", true), MailError::InClear));
         assert!(matches!(refused("http://mail.example.org", false), MailError::Url(_)));
-        assert!(matches!(refused("mail.example.org", false), MailError::Url(_)));
+        assert!(matches!(refused("mail.example.org", false), MailError::NoUrl(_)));
+        for elsewhere in ["/tls=required", "?a=tls=required", "?xtls=required", "#tls=required", "?tls=requiredly"] {
+            assert!(matches!(refused(&format!("smtp://mail.example.org{elsewhere}"), true), MailError::InClear));
+        }
+        assert!(matches!(refused("smtp://mail.example.org?tls=opportunistic&tls=required", true), MailError::InClear));
+        let authorities = Settings { authorities: Some(Vec::new()), ..settings("smtp://127.0.0.1:2525", false) };
+        assert!(matches!(Courier::new(authorities).unwrap_err(), MailError::AuthoritiesInClear));
         for (url, login) in [
             ("smtp://mail.example.org:25", false),
             ("smtps://mail.example.org", true),

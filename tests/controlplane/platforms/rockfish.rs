@@ -139,6 +139,14 @@ async fn roles_follow_the_manifest() {
         operator.wait_ready(cluster, "User", user).await;
         assert_eq!(scene.is_admin(&scene.token(user).await["token"], &organization, &pipeline).await, admin, "{user}");
     }
+    let eve = "{kind: User, metadata: {name: eve}, spec: {organizationRef: {name: internal}, type: Person, \
+               email: eve@rockfish.example, roles: [Owner]}}";
+    cluster.apply(eve).await;
+    operator.wait_reason(cluster, "User", "eve", "InvalidSpec").await;
+    let mark = operator.mark(cluster.namespace());
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let writes = operator.writes_since(cluster.namespace(), mark);
+    assert_eq!(writes.total(), 0, "what is refused is not tried again and again: {writes:#?}");
     cluster.patch("User", "info", json!({ "spec": { "roles": ["Owner"] } })).await;
     let refused = operator.wait_reason(cluster, "User", "info", "InvalidSpec").await;
     assert!(condition(&refused, "Ready")["message"].as_str().unwrap().contains("Owner"), "{refused:#}");
@@ -219,6 +227,7 @@ async fn what_is_deleted_loses_its_access_and_what_is_retained_keeps_it() {
     }
     for (kind, name) in [("Token", "pipeline"), ("User", "pipeline"), ("Token", "howdy"), ("User", "howdy")] {
         cluster.delete(kind, name).await;
+        operator.wait_gone(cluster, kind, name).await;
     }
     cluster.delete("Organization", "internal").await;
     operator.wait_gone(cluster, "Organization", "internal").await;
@@ -260,12 +269,11 @@ async fn as_documented_what_cannot_be_deleted_is_said_and_let_go() {
         operator.wait_gone(cluster, kind, name).await;
     }
     assert!(scene.is_live(&second).await, "what nobody can revoke lives");
-    let platform = cluster.get("Platform", "rockfish").await.unwrap();
-    let support = |name: &str| {
+    let learnt = |platform: &Value| {
         let rows = platform["status"]["capabilities"].as_array().unwrap();
-        rows.iter().find(|row| row["name"] == name).unwrap()["support"].clone()
+        rows.iter().any(|row| row["name"] == "UserDelete" && row["support"] == "Unsupported")
     };
-    assert_eq!(support("UserDelete"), "Unsupported", "{platform:#}");
+    operator.wait(cluster, "Platform", "rockfish", "shows what trying told", learnt).await;
 }
 
 #[tokio::test]

@@ -129,3 +129,30 @@ async fn a_directory_that_cannot_answer_says_so_for_a_moment_only() {
     let answer = rockfish.admin.post("/organization", json!({"name": "x"})).await;
     assert_eq!((answer.status, answer.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, Some("1")));
 }
+
+#[tokio::test]
+async fn a_web_page_may_not_use_the_admin_api() {
+    let rockfish = Rockfish::new(&[]).await;
+    let body = json!({"name": "internal"}).to_string();
+    let create =
+        async |headers: &[(&str, &str)]| rockfish.admin.send(Method::POST, "/organization", headers, Some(&body)).await;
+    for header in [
+        ("origin", "http://evil.example.org:8085"),
+        ("origin", "null"),
+        ("sec-fetch-site", "cross-site"),
+        ("sec-fetch-site", "same-site"),
+    ] {
+        let refused = create(&[header]).await;
+        assert_eq!((refused.status, &*refused.member("error")), (StatusCode::FORBIDDEN, "forbidden"), "{header:?}");
+        let read = rockfish.admin.send(Method::GET, "/user", &[header], None).await;
+        assert_eq!(read.status, StatusCode::FORBIDDEN, "{header:?}");
+    }
+    assert_eq!(rockfish.admin.get("/organization").await.json(), json!([]), "nothing was done");
+    for site in ["none", "same-origin"] {
+        assert_eq!(create(&[("sec-fetch-site", site)]).await.status, StatusCode::CREATED, "{site}");
+    }
+    let (_, token) = rockfish.user("info@rockfish.ai").await;
+    let (bearer, origin) = (format!("Bearer {token}"), ("origin", "https://console.example.org"));
+    let public = [("authorization", &*bearer), origin];
+    assert_eq!(rockfish.public.send(Method::GET, "/organization", &public, None).await.status, StatusCode::OK);
+}

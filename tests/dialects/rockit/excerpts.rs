@@ -27,8 +27,15 @@ async fn create_organization() {
     let invitation = rockit.invitation("ExampleOrg", "adminUser").await;
     assert_eq!((&*invitation.email, invitation.sent_at), ("admin@example.org", None));
     is_unauthorized(&rockit.session("ExampleOrg", "adminUser", &password).await);
-    let looked = rockit.listener.send(Method::HEAD, invitation.path().expose_secret(), &[], None).await;
-    assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED, "looking at the link opens nothing");
+    for method in [Method::HEAD, Method::GET, Method::GET] {
+        let looked = rockit.listener.send(method, invitation.path().expose_secret(), &[], None).await;
+        assert_eq!((looked.status, looked.header("referrer-policy")), (StatusCode::OK, Some("no-referrer")));
+        assert_eq!(looked.header("content-type"), Some("text/html; charset=utf-8"));
+        let secrets = [invitation.code.expose_secret(), &*invitation.id, &*password];
+        assert!(secrets.iter().all(|secret| !looked.text.contains(secret)), "{}", looked.text);
+        assert!(looked.text.is_empty() || looked.text.contains(r#"<form method="post">"#), "{}", looked.text);
+    }
+    is_unauthorized(&rockit.session("ExampleOrg", "adminUser", &password).await);
     is_success(
         &rockit.open(&invitation).await,
         json!({"message": "account enabled", "orgname": "ExampleOrg", "username": "adminUser"}),
@@ -49,7 +56,8 @@ async fn the_link_of_an_invitation_wants_its_code() {
         format!("/invitations/x/{code}"),
         format!("/invitations/{}/", invitation.id),
     ] {
-        assert_eq!(rockit.listener.get(&path).await.status, StatusCode::NOT_FOUND, "{path}");
+        let opened = rockit.listener.send(Method::POST, &path, &[], None).await;
+        assert_eq!(opened.status, StatusCode::NOT_FOUND, "{path}");
     }
     is_unauthorized(&rockit.session("ExampleOrg", "adminUser", &password).await);
 }

@@ -4,6 +4,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::{Credential, Rockit, is_invalid, is_refused, is_success, is_unauthorized};
+use crate::served::at;
 
 fn person(username: &str) -> Value {
     json!({
@@ -212,4 +213,41 @@ async fn a_deleted_user_is_gone_with_the_key() {
     let again = rockit.machine(&by, "ExampleOrg", "robot", json!(["Administrators"])).await;
     is_unauthorized(&rockit.read(&robot, "/be/v1/users").await);
     assert_eq!(rockit.read(&again, "/be/v1/users").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_invitation_follows_a_new_address_and_its_older_link_is_dead() {
+    let rockit = Rockit::new(&[]).await;
+    let by = rockit.administrator("ExampleOrg").await;
+    rockit.call(&by, Method::POST, "/be/v1/users", Some(person("jo"))).await;
+    let change = async |body: Value| {
+        is_success(
+            &rockit.call(&by, Method::PATCH, "/be/v1/users", Some(body)).await,
+            json!({"message": "user modified"}),
+        );
+        rockit.data.directory.invitations().await.unwrap()
+    };
+    let first = rockit.invitation("ExampleOrg", "jo").await;
+    rockit.data.directory.invitation_sent(&first.id, at(1)).await.unwrap();
+    let same = change(json!({"username": "jo", "surname": "Poe", "email": "jo@example.org"})).await;
+    assert_eq!((same.len(), &same[0].id, same[0].sent_at), (1, &first.id, Some(at(1))), "the address is the same");
+
+    let moved = change(json!({"username": "jo", "email": "jo@example.com"})).await;
+    assert_eq!((moved.len(), &*moved[0].email, moved[0].sent_at), (1, "jo@example.com", None));
+    assert_eq!(rockit.open(&first).await.status, StatusCode::NOT_FOUND);
+    assert_eq!(rockit.open(&moved[0]).await.status, StatusCode::OK);
+    assert!(change(json!({"username": "jo", "email": "jo@example.net"})).await.is_empty(), "it was opened");
+}
+
+#[tokio::test]
+async fn a_change_of_everything_is_one_write() {
+    let rockit = Rockit::new(&[]).await;
+    let by = rockit.administrator("ExampleOrg").await;
+    rockit.call(&by, Method::POST, "/be/v1/users", Some(person("jo"))).await;
+    let before = rockit.data.directory.statistics().writes;
+    let all = json!({"username": "jo", "surname": "Poe", "email": "jo@example.com", "roles": [], "resetCreds": true});
+    is_success(&rockit.call(&by, Method::PATCH, "/be/v1/users", Some(all)).await, json!({"message": "user modified"}));
+    assert_eq!(rockit.data.directory.statistics().writes, before + 1);
+    let invitations = rockit.data.directory.invitations().await.unwrap();
+    assert_eq!((invitations.len(), &*invitations[0].email), (1, "jo@example.com"));
 }

@@ -372,7 +372,7 @@ fn world_of(shape: impl Strategy<Value = Shape> + 'static) -> impl Strategy<Valu
     (shape, powers, choices, deletion(), adoption()).prop_map(|(shape, powers, choices, deletion, adoption)| {
         let (marks, deletes, visible_after) = powers;
         let (shared, tries, hourly, rotation) = choices;
-        let powers = Powers { marks, deletes, visible_after };
+        let powers = Powers { marks, deletes, renews: true, visible_after };
         // Where names are shared and reads are late nobody could tell twins apart: there is no such platform.
         let shared_names = shared && visible_after.is_zero();
         let mut world = World::new(Setting { shape, powers, shared_names, tries, hourly }, deletion, adoption);

@@ -59,7 +59,7 @@ fn new(kind: Kind) -> Facts<Change> {
             drift: DriftPolicy::Correct,
             external_id: None,
         },
-        powers: Powers { marks: true, deletes: true, visible_after: Duration::ZERO },
+        powers: Powers { marks: true, deletes: true, renews: true, visible_after: Duration::ZERO },
         recorded_id: None,
         made_at: None,
         missing_since: None,
@@ -136,6 +136,7 @@ impl Facts<Change> {
             drift: Vec::new(),
             rival: None,
             stale: Vec::new(),
+            shows_key: false,
             shown_again: Vec::new(),
         };
         self.with(|facts| facts.candidates.push(candidate))

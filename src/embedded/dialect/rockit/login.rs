@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
+use axum::response::{Html, IntoResponse};
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
@@ -49,6 +51,17 @@ async fn open(
     let who = who.ok_or(Refusal::Unauthorized)?;
     let end = face.serving.clock.now().checked_add(lasting).unwrap_or(Timestamp::MAX);
     face.serving.directory.open_session(kind, &who, end).await?.ok_or(Refusal::Unauthorized)
+}
+
+/// The same page for every link. Its form goes to the address that it is shown at, so nothing of that is in it.
+const PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Invitation</title></head><body>\n\
+    <p>Enable the account that was made for you? If you have no password yet, one is shown then, this once.</p>\n\
+    <form method=\"post\"><button>Enable the account</button></form>\n</body></html>\n";
+
+/// Does nothing but ask, because programs that look for harm in mails follow their links.
+pub(super) async fn show_invitation() -> impl IntoResponse {
+    let policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
+    ([(CONTENT_SECURITY_POLICY, policy), (REFERRER_POLICY, "no-referrer")], Html(PAGE))
 }
 
 /// Enables the account. Whoever opens the link reads the mail, so who has no password is shown one, this once.

@@ -11,9 +11,9 @@ use super::organizations::Parameters;
 use super::refusal::Refusal;
 use super::shown::{USER_MEMBERS, success, success_with, user};
 use super::{Face, ROCKIT, Served};
-use crate::domain::entity::{NewUser, OfUser, UserChange, UserRecord, UserType};
+use crate::domain::entity::{NewUser, OfUser, UserRecord, UserType};
 use crate::embedded::dialect::body::{BodyError, Members, Unfit};
-use crate::embedded::{Attributes, Part, Rights, UserParticulars, UserPatch};
+use crate::embedded::{Attributes, MemberChange, NewCredentials, Part, Rights, UserParticulars, UserPatch};
 
 type Body = Result<Members, BodyError>;
 
@@ -148,22 +148,16 @@ pub(super) async fn change(State(face): Served, caller: Caller, body: Body) -> R
     let is_machine = record.user_type == UserType::Machine;
     let patch = patch(&mut body, is_machine)?;
     let roles = body.texts("roles")?;
-    let resets = body.flag("resetCreds")?;
+    let credentials = match body.flag("resetCreds")? {
+        false => None,
+        true if is_machine => Some(NewCredentials::AccessKey),
+        true => Some(NewCredentials::Invitation),
+    };
     if let Some(roles) = &roles {
         may_give(&face, &member, roles).await?;
     }
-    let directory = &face.serving.directory;
-    directory.patch_user(&ROCKIT, &of, patch).await?;
-    if roles.is_some() {
-        let change = UserChange { roles, ..UserChange::default() };
-        directory.update_user(&of.organization_id, &of.user_id, change).await?;
-    }
-    let mut key = None;
-    if resets && is_machine {
-        key = Some(directory.renew_access_key(&of).await?);
-    } else if resets {
-        directory.invite_again(&of, face.serving.clock.now()).await?;
-    }
+    let change = MemberChange { patch, roles, credentials };
+    let key = face.serving.directory.change_member(&ROCKIT, &of, change, face.serving.clock.now()).await?;
     Ok(with_key("user modified", key.as_ref()))
 }
 

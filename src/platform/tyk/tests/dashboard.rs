@@ -119,7 +119,7 @@ impl World {
                 let id = self.id();
                 organization["id"] = id.clone().into();
                 self.organizations.push(organization);
-                ok("Org created", id.into())
+                ok("Org created", id)
             }
             ("GET", ["organisations", id]) => match position(&self.organizations, id) {
                 Some(at) => (200, self.organizations[at].clone()),
@@ -169,7 +169,7 @@ impl World {
         user["access_key"] = key.clone().into();
         self.users.push(user.clone());
         if self.doubles_ids {
-            user["id"] = id.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into();
+            user["id"] = twice(&id).into();
         }
         ok(&key, user)
     }
@@ -225,8 +225,8 @@ fn said(status: u16, message: &str) -> Answer {
     (status, serde_json::json!({ "Status": "Error", "Message": message, "Meta": null }))
 }
 
-fn ok(message: &str, meta: Value) -> Answer {
-    (200, serde_json::json!({ "Status": "OK", "Message": message, "Meta": meta }))
+fn ok(message: &str, meta: impl Into<Value>) -> Answer {
+    (200, serde_json::json!({ "Status": "OK", "Message": message, "Meta": meta.into() }))
 }
 
 /// A Dashboard that several clients may talk to.
@@ -277,6 +277,11 @@ impl Dashboard {
             _ => Ok(response(status, serde_json::to_vec(&answer).unwrap())),
         }
     }
+}
+
+/// The hexadecimal digits of hexadecimal digits.
+fn twice(id: &str) -> String {
+    id.bytes().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 fn response(status: u16, body: Vec<u8>) -> Response<Bytes> {

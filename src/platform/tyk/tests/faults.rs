@@ -113,6 +113,8 @@ async fn what_a_dashboard_is_is_said() {
     use crate::domain::capability::{Capability, Support};
     use crate::domain::entity::Kind;
     use crate::platform::Need;
+    use Capability::{DisplayName, KeyPairPush, OrganizationAdmin, Projects, TokenExpiry, TokenList, TokensPerUser};
+
     let scene = Scene::new();
     let table = scene.tyk.capabilities();
     let cannot: Vec<_> = table
@@ -120,7 +122,6 @@ async fn what_a_dashboard_is_is_said() {
         .filter(|(_, support)| *support == Support::Unsupported)
         .map(|(capability, _)| capability)
         .collect();
-    use Capability::{DisplayName, KeyPairPush, OrganizationAdmin, Projects, TokenExpiry, TokenList, TokensPerUser};
     let expected = [DisplayName, OrganizationAdmin, KeyPairPush, TokensPerUser, TokenList, TokenExpiry, Projects];
     assert_eq!(cannot, expected);
     assert!(table.rows().all(|(_, support)| support != Support::Unknown));

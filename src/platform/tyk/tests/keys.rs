@@ -22,7 +22,7 @@ async fn a_token_is_minted_by_a_reset_and_named_by_its_key() {
     assert_eq!(record.id.len(), 20);
     assert!(record.id.starts_with("key-") && record.id[4..].chars().all(|c| c.is_ascii_hexdigit()), "{}", record.id);
     assert_eq!((record.issued_at, record.expires_at), (Some(*scene.now.lock().unwrap()), None));
-    assert_eq!(ids(&scene, &of, &record.id).await, [record.id.clone()]);
+    assert_eq!(ids(&scene, &of, &record.id).await, std::slice::from_ref(&record.id));
     assert_eq!(ids(&scene, &of, "key-0000000000000000").await, [""; 0]);
     for lookup in [Lookup::Name("ci".to_owned()), Lookup::Owner("cluster/team/ci".to_owned())] {
         assert_eq!(scene.tokens().find(&of, &lookup).await.unwrap(), []);

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use super::Tyk;
@@ -165,7 +165,7 @@ fn reveals<'a>(error: &Error, words: &[&'a str]) -> Vec<&'a str> {
     let mut printed = format!("{error:?} {error}");
     let mut beneath = std::error::Error::source(error);
     while let Some(source) = beneath {
-        printed.push_str(&format!(" {source:?} {source}"));
+        printed = format!("{printed} {source:?} {source}");
         beneath = source.source();
     }
     words.iter().filter(|word| printed.contains(**word)).copied().collect()

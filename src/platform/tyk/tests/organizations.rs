@@ -45,7 +45,11 @@ async fn one_is_made_with_its_mark_and_settings_and_found_by_all_three() {
         Lookup::Owner("cluster/team/Jively".to_owned()),
     ];
     for lookup in lookups {
-        assert_eq!(scene.organizations().find(&(), &lookup).await.unwrap(), [record.clone()], "{lookup:?}");
+        assert_eq!(
+            scene.organizations().find(&(), &lookup).await.unwrap(),
+            std::slice::from_ref(&record),
+            "{lookup:?}"
+        );
     }
     for absent in ["", ".", "..", "a/b", "5f0000000000000000000000", "Jively", "cluster/team/Jivel"] {
         for lookup in [Lookup::Id(absent.to_owned()), Lookup::Owner(absent.to_owned())] {

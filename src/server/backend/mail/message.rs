@@ -41,7 +41,8 @@ pub fn message(invitation: &Invitation, from: &Mailbox, base: &str, now: Timesta
     let body = format!(
         "Hello {name},\n\n\
          an account was made for you in the organisation {organization}. Your user name is {}.\n\n\
-         Open this link to confirm this address. It enables the account, and shows a password, once, if you have none:\n\n\
+         Open this link and press its button to confirm this address. That enables the account, and shows a password, once, if\n\
+         you have none:\n\n\
          {}\n\n\
          Whoever has the link can open it. If you expect no account, do nothing: it stays disabled.\n",
         one_line(&invitation.username),
