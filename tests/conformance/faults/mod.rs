@@ -3,6 +3,7 @@
 
 mod expected;
 mod fault;
+mod log;
 mod proxy;
 mod scene;
 
@@ -10,6 +11,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::atomic::Ordering;
+use std::sync::{LazyLock, Mutex};
 
 use futures::{StreamExt as _, stream};
 use org_operator::domain::fault::FaultKind;
@@ -21,6 +23,7 @@ use crate::operations::{Operation, PASSWORD, Target};
 use crate::subject::{Credential, Org, PATIENCE, Platform, Subject, Variant, over_http};
 use expected::{Expected, Role, Step, condition, expected, steps};
 use fault::{Fault, IMPATIENCE};
+use log::LOG;
 use proxy::{Proxy, Traps};
 use scene::Scene;
 
@@ -50,6 +53,8 @@ struct Stage {
     traps: Traps,
     /// What reads are about, with more in it than fits into a page.
     read: BTreeMap<Operation, Scene>,
+    /// Every secret that was used.
+    used: Mutex<BTreeSet<String>>,
     /// Whose users are made and changed.
     written: Org,
     forward: reqwest::Client,
@@ -78,6 +83,7 @@ impl Stage {
             subject,
             traps: Traps::new().await,
             read: scenes,
+            used: Mutex::default(),
             written,
             forward: reqwest::Client::builder().no_proxy().build().unwrap(),
             patient: over_http(PATIENCE),
@@ -186,16 +192,18 @@ impl Stage {
             }
         };
         check(as_wanted, format!("{kind:?} instead of {wanted:?}"));
+        let secrets = self.secrets(&scene);
         if let Err(error) = &outcome {
             check(
                 error.kind.outcome() == condition(error.kind),
                 format!("its condition is {:?}", error.kind.outcome()),
             );
             for text in texts(error) {
-                let told = self.secrets(&scene).into_iter().find(|secret| text.contains(secret));
+                let told = secrets.iter().find(|secret| text.contains(*secret));
                 check(told.is_none(), format!("told {told:?} in {text}"));
             }
         }
+        self.used.lock().unwrap().extend(secrets);
         check(proxy.sent() <= steps.len() + 8, format!("sent {} requests", proxy.sent()));
         if fault == Fault::Endless {
             let (written, limit) = (proxy.written(), limit(self.platform(), steps[at].0) + SLACK);
@@ -287,6 +295,7 @@ async fn run_all(stage: &Stage, cases: impl Iterator<Item = (usize, Case)>, at_o
 }
 
 async fn every_fault(platform: Platform) {
+    LazyLock::force(&LOG);
     let stage = Stage::new(platform).await;
     stage.rehearse().await;
     let mut cases = Vec::new();
@@ -309,6 +318,10 @@ async fn every_fault(platform: Platform) {
     let mut wrong = [long, short, endless].concat();
     wrong.sort_unstable();
     assert!(wrong.is_empty(), "{} of {all} cases:\n{}", wrong.len(), wrong.join("\n"));
+    let log = LOG.text();
+    assert!(log.contains("127.0.0.1"), "nothing was logged");
+    let told = stage.used.lock().unwrap().iter().find(|secret| log.contains(*secret)).cloned();
+    assert_eq!(told, None, "it is in the log");
     assert_eq!(stage.traps.elsewhere.wire.take().len(), 0, "a redirect was followed");
     assert_eq!(stage.traps.received.load(Ordering::Relaxed), 0, "something was sent to a server that nobody trusts");
 }
