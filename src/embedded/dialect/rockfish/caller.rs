@@ -31,8 +31,12 @@ impl FromRequestParts<Arc<Serving>> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, serving: &Arc<Serving>) -> Result<Self, Refusal> {
         let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
         let caller = serving.directory.caller(&token, serving.clock.now(), serving.seen()).await?;
+        let mut caller = caller.ok_or(Refusal::Unauthorized)?;
+        if let Some(own) = &caller.organization_id {
+            caller.memberships.retain(|membership| membership.organization_id == *own);
+        }
         Ok(Self {
-            caller: caller.ok_or(Refusal::Unauthorized)?,
+            caller,
             organization: chosen(&parts.headers, ORGANIZATION)?,
             project: chosen(&parts.headers, PROJECT)?,
         })
