@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
@@ -12,9 +13,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::Limited;
 use percent_encoding::percent_decode_str;
 use serde_json::json;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::{Face, Limits};
@@ -29,12 +30,16 @@ const UNKNOWN: &str = "(unknown path)";
 /// The longest path that is logged, in bytes.
 const PATH: usize = 200;
 
-/// Refuses what goes beyond the limits: 413 for a body, 429 with `Retry-After` for too many requests, 408 for one that is
-/// not done in time. What the platforms answer then is not on their public pages, so these are HTTP's own words.
+/// Refuses what goes beyond the limits: 413 for a body, in the words of whoever reads it, 429 with `Retry-After` for too many
+/// requests, 408 for one that is not done in time. What the platforms answer to the last two is not on their public pages,
+/// so these are HTTP's own words.
 pub(super) fn limited(router: Router, limits: &Limits) -> Router {
+    let body = limits.body;
+    // Whoever reads the body refuses it in their own words, also one whose declared length is too long.
+    let limit = move |request: Request| async move { request.map(|whole| Body::new(Limited::new(whole, body))) };
     router
-        .layer(DefaultBodyLimit::max(limits.body))
-        .layer(RequestBodyLimitLayer::new(limits.body))
+        .layer(DefaultBodyLimit::max(body))
+        .layer(middleware::map_request(limit))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request))
         .layer(middleware::from_fn_with_state(Gate::new(limits.requests_per_second), admit))
 }
@@ -118,7 +123,6 @@ fn cut(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
     use axum::routing::{get, post};
     use tower::ServiceExt as _;
 
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_body_is_refused_before_it_is_read_and_while() {
+    async fn a_long_body_is_refused_whether_it_says_so_or_not() {
         let echo = Router::new().route("/", post(|body: axum::body::Bytes| async { body }));
         for (body, status) in [("12345678", StatusCode::OK), ("123456789", StatusCode::PAYLOAD_TOO_LARGE)] {
             for declared in [true, false] {

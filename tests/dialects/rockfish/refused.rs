@@ -156,3 +156,14 @@ async fn a_web_page_may_not_use_the_admin_api() {
     let public = [("authorization", &*bearer), origin];
     assert_eq!(rockfish.public.send(Method::GET, "/organization", &public, None).await.status, StatusCode::OK);
 }
+
+#[tokio::test]
+async fn an_id_that_is_no_text_is_refused_in_the_same_words() {
+    let rockfish = Rockfish::new(&[]).await;
+    let (_, token) = rockfish.user("info@rockfish.ai").await;
+    for path in ["/user/%FF", "/project/%FF"] {
+        for answer in [rockfish.admin.get(path).await, rockfish.read(&token, path).await] {
+            assert_eq!((answer.status, &*answer.member("error")), (StatusCode::NOT_FOUND, "no_such_path"), "{path}");
+        }
+    }
+}

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::ROCKFISH;
 use super::admin::{gone, new_user, set_member};
-use super::caller::Authenticated;
+use super::caller::{Authenticated, Path};
 use super::refusal::Refusal;
 use super::shown::{Base, ShownOrganization, ShownProject, ShownToken, ShownUser, created};
 use crate::domain::entity::Kind;
