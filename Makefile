@@ -15,9 +15,9 @@ TOOLS := openssl:openssl ssh-keygen:openssh-client
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: ## Show it at work on a real control plane, until Ctrl-C; ONCE=1 ends when all is Ready
+demo: ## Show it at work on a real control plane, until Ctrl-C; PLATFORM=tyk, rockfish or rockit; ONCE=1 ends when all is Ready
 	@$(BUILD)
-	@exec "$(TARGET)/debug/control-plane" demo --operator "$(TARGET)/debug/org-operator" $(if $(filter-out 0,$(ONCE)),--once)
+	@exec "$(TARGET)/debug/control-plane" demo --operator "$(TARGET)/debug/org-operator" --platform "$(or $(PLATFORM),embedded)" $(if $(filter-out 0,$(ONCE)),--once)
 
 test: tools ## Run every test there is
 	@$(CARGO) test --workspace
@@ -26,9 +26,10 @@ run: ## Run the operator against the current kubeconfig; ARGS="…" goes to `org
 	@$(BUILD)
 	@exec "$(TARGET)/debug/org-operator" run $(ARGS)
 
-generate: ## Write what is generated: crds/
+generate: ## Write what is generated: crds/, and the table of capabilities in README.md
 	@$(BUILD)
 	@"$(TARGET)/debug/org-operator" crds --dir crds
+	@UPDATE_README=1 $(CARGO) test --quiet --test conformance capabilities::
 
 lint: ## Check format, lints, generated files and dependencies
 	@$(CARGO) fmt --all --check

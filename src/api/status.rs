@@ -15,6 +15,10 @@ pub trait ManagedStatus: ObjectStatus {
     fn external_id(&self) -> Option<&str>;
     /// Records the platform's id, or gives it up.
     fn set_external_id(&mut self, id: Option<String>);
+    /// Whether that is an id that status recorded for this resource.
+    fn knows(&self, id: &str) -> bool {
+        self.external_id() == Some(id)
+    }
     /// Records how the object came about.
     fn set_origin(&mut self, _: Origin) {}
     /// The id of the one key in its Secret.
@@ -109,6 +113,10 @@ managed_status!(UserStatus {
 });
 
 managed_status!(TokenStatus {
+    fn knows(&self, id: &str) -> bool {
+        let previous = self.previous.as_ref().map(|previous| previous.external_id.as_str());
+        [self.external_id.as_deref(), previous].contains(&Some(id))
+    }
     fn last_handled_rotate_at(&self) -> Option<&str> {
         self.last_handled_rotate_at.as_deref()
     }

@@ -21,6 +21,7 @@ use crate::api::ManagedStatus as _;
 use crate::domain::capability::deletion_of;
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{Created, Entity, Kind, Record as _};
+use crate::domain::facts::Late;
 use crate::domain::fault::{FaultKind, Requeue};
 use crate::domain::naming::Ownership;
 use crate::domain::plan::Step;
@@ -182,8 +183,10 @@ impl<K: Managed> Act<K> {
     async fn record_attempt(&mut self, attempt: i64) -> Result<(), Stop> {
         self.progress.doing("recording the attempt");
         self.draft.set_attempt(attempt, true);
-        // What is Ready stays so while its credential is renewed.
-        if report::settled(&*self.object) {
+        // What is Ready stays so while its credential is renewed, and what waits for something says so and not that it is
+        // being made each time that it is tried.
+        let pending = report::is_pending(&*self.object);
+        if report::settled(&*self.object) || !pending {
             self.object = report::keep(&self.context, &self.object, self.draft.clone()).await?;
         } else {
             let state = State::new(Reason::Progressing, "creation is under way");
@@ -198,8 +201,11 @@ impl<K: Managed> Act<K> {
         let new = K::creation(&self.desired, &self.secrets, attempt, self.context.now());
         let created = K::backend(api.as_ref()).create(new).await;
         let unknown = |kind| matches!(kind, FaultKind::OutcomeUnknown | FaultKind::TimedOut);
-        if attempt.is_some() && !created.as_ref().is_err_and(|error| unknown(error.kind)) {
-            self.draft.set_attempt(self.draft.attempt(), false);
+        match &created {
+            // From now on it may be there and not be shown yet.
+            Err(error) if unknown(error.kind) => self.context.made.set(&self.desired.uid, self.context.now()),
+            Err(_) if attempt.is_some() => self.draft.set_attempt(self.draft.attempt(), false),
+            _ => {}
         }
         if created.as_ref().is_err_and(|error| error.kind == FaultKind::AlreadyExists) {
             self.look_at_what_is_there(api.as_ref())?;
@@ -213,8 +219,21 @@ impl<K: Managed> Act<K> {
             self.draft.set_external_id(Some(record.id().to_owned()));
             self.draft.set_origin(Origin::Created);
         }
+        let expected = self.desired.slots.iter().any(|slot| slot.content.shown().is_some() && slot.late == Late::Never);
+        let shown = one_time.is_some();
         if let Some(value) = one_time {
             self.keep(api.as_ref(), value, &record).await?;
+        }
+        // Only when what was shown is stored, nothing of the attempt is open any more.
+        if attempt.is_some() {
+            self.draft.set_attempt(self.draft.attempt(), false);
+        }
+        if expected && !shown && self.desired.shared.is_none() {
+            return Err(Stop::Held {
+                state: State::new(Reason::Progressing, "the platform did not show the value that it was to show"),
+                requeue: Requeue::After(AT_ONCE),
+                outage: false,
+            });
         }
         if api.invites() && K::is_invited(&self.desired) {
             self.note("InvitationSent", "the platform sends an invitation by e-mail".to_owned());

@@ -58,15 +58,18 @@ pub async fn credential<K: Managed>(
             .first()
             .is_some_and(|slot| slot.recorded.digest.as_ref() == Some(&slot.digest(&stored.values)));
     let deleting = object.meta().deletion_timestamp.is_some();
+    // Whoever may edit the Secret may have edited the ids in it. Where the platform keeps no mark, an id counts only if it
+    // is one that status knows, or if an attempt was cut off before status could.
+    let vouched = ours && (desired.place.marks(K::KIND) || status.attempt_open());
     let sound = match content {
         // A key's id is made from the key.
         Content::Whole if desired.shared.is_some() => {
             stored.values.get(key::TOKEN).is_some_and(|value| platform::key_id(value) == id)
         }
         Content::Whole if mislabelled => false,
-        Content::Whole if proved || (ours && deleting) => true,
+        Content::Whole if proved || (vouched && deleting) => true,
         Content::Whole if deleting => false,
-        Content::Whole => logs_in(desired, stored, id, ours).await?,
+        Content::Whole => logs_in(desired, stored, id, vouched).await?,
         Content::Mendable | Content::Broken | Content::Staged => false,
     };
     Ok((ours || sound).then(|| Credential {
@@ -74,7 +77,7 @@ pub async fn credential<K: Managed>(
         attempt: annotation(SECRET_ATTEMPT).and_then(|text| text.parse().ok()).unwrap_or_default(),
         issued_at: time(SECRET_ISSUED_AT),
         expires_at: time(SECRET_EXPIRES_AT),
-        previous: annotation(SECRET_PREVIOUS_ID).map(str::to_owned),
+        previous: annotation(SECRET_PREVIOUS_ID).filter(|id| vouched || status.knows(id)).map(str::to_owned),
         sound,
     }))
 }

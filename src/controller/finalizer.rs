@@ -58,13 +58,14 @@ async fn patch_metadata<K: Reconciled>(
     let patch = json!({"metadata": metadata});
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     let (name, patch) = (object.name_any(), Patch::Merge(patch));
+    let writing = K::objects(context).recent.writing(object);
     let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch(&name, &params, &patch)).await else {
         return Err(Stop::Again);
     };
     match answer {
         Ok(written) => {
             let written = Arc::new(written);
-            K::objects(context).recent.wrote(Arc::clone(&written));
+            writing.wrote(Arc::clone(&written));
             Ok(Some(written))
         }
         Err(kube::Error::Api(status)) if status.is_not_found() => Ok(None),

@@ -124,7 +124,9 @@ fn facts<K: Managed>(
     // An id that somebody wrote into the Secret is not looked for, as the plan does not believe it.
     let credential = token.credential.as_ref().filter(|credential| credential.is_believed(ownership(&credential.id)));
     let known = credential.map(|credential| &credential.id).or(recorded_id.as_ref());
-    let missing = known.is_some_and(|id| shown(id).is_none()) && outage.is_none();
+    // What an attempt without an answer may have made counts as away until it is shown.
+    let begun = known.is_none() && draft.attempt_open() && records.is_empty();
+    let missing = (begun || known.is_some_and(|id| shown(id).is_none())) && outage.is_none();
     let candidates = records
         .iter()
         .map(|record| {
@@ -133,7 +135,16 @@ fn facts<K: Managed>(
             let rival = object.rival(context, desired, record.id());
             let stale = stale_slots(&**object, desired, record, secrets);
             let shown_again = shown_again(desired, record, secrets);
-            Candidate { id: record.id().to_owned(), ownership, change, drift: differing, rival, stale, shown_again }
+            Candidate {
+                id: record.id().to_owned(),
+                ownership,
+                change,
+                drift: differing,
+                rival,
+                stale,
+                shows_key: record.key_id().is_some(),
+                shown_again,
+            }
         })
         .collect();
     let slots = desired

@@ -25,6 +25,7 @@ use crate::domain::entity::{
 };
 use crate::domain::facts::{Policy, Rival};
 use crate::domain::naming::{OwnerMark, Ownership};
+use crate::domain::policy::Origin;
 use crate::keys;
 use crate::kubernetes::secret::{StoredSecret, Values};
 use crate::platform::{AdminApi, Backend};
@@ -307,9 +308,18 @@ impl Managed for Organization {
         }
         let (namespace, name) = (self.namespace(), self.name_any());
         let users = context.users.all(|user| user.namespace() == namespace && user.spec.organization_ref.name == name);
-        let members: Vec<String> = users.iter().filter_map(|user| user.status.as_ref()?.external_id.clone()).collect();
+        // One that was taken over may have come with a project of another organisation.
+        let made = |user: &Arc<crate::api::User>| {
+            let status = user.status.as_ref().filter(|status| status.origin == Some(Origin::Created))?;
+            status.external_id.clone()
+        };
+        let members: Vec<String> = users.iter().filter_map(made).collect();
         if let (Some(api), false) = (&desired.place.api, members.is_empty()) {
-            record.default_project_id = api.default_project(&record.id, &members).await?;
+            // What is only shown keeps nothing from being Ready.
+            match api.default_project(&record.id, &members).await {
+                Ok(found) => record.default_project_id = found,
+                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "no default project is shown"),
+            }
         }
         Ok(())
     }

@@ -50,7 +50,11 @@ impl Reconciled for Platform {
         context.metrics.platform_up(&label, proof.is_ok());
         // A Platform is what an outage is said of: it keeps nothing of what it said before.
         let proof = proof.map_err(|error| match Stop::from(error) {
-            Stop::Held { state, requeue, .. } => Stop::Held { state, requeue, outage: false },
+            Stop::Held { state, requeue, .. } => {
+                // A Secret that is put right tells nobody.
+                let poll = state.reason == Reason::CredentialRejected;
+                Stop::Held { state, requeue: if poll { Requeue::Poll } else { requeue }, outage: false }
+            }
             other => other,
         })?;
         draft.capabilities = api

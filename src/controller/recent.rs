@@ -2,42 +2,117 @@
 //!
 //! A watch lags behind. An object that was just written and is reconciled again from the older copy in the cache would
 //! have its ids and its recorded attempt taken for absent. So the newest version that a write returned is kept until
-//! the watch has caught up, and the event of a write of our own is no reason to reconcile again.
+//! the watch has caught up, and the event of a write of our own is no reason to reconcile again: an object that is written in
+//! every pass would never come to rest. The event may come before the answer to the write; what comes while one is under way
+//! is kept until the answer tells whose it was.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use kube::{Resource, ResourceExt};
 
+/// What looks at an object again.
+type Push<K> = Box<dyn Fn(&K) + Send + Sync>;
+
 /// The newest written versions of one kind's objects, by uid.
-#[derive(Debug)]
-pub struct Recent<K>(Mutex<HashMap<String, Written<K>>>);
+pub struct Recent<K> {
+    objects: Mutex<HashMap<String, Written<K>>>,
+    push: OnceLock<Push<K>>,
+}
 
 #[derive(Debug)]
 struct Written<K> {
-    newest: Arc<K>,
+    newest: Option<Arc<K>>,
+    /// Those of our writes that the watch has not told of yet.
     versions: Vec<String>,
+    /// Writes under way.
+    writing: usize,
+    /// What the watch told of meanwhile and is not known to be ours.
+    early: Vec<K>,
+}
+
+impl<K> Default for Written<K> {
+    fn default() -> Self {
+        Self { newest: None, versions: Vec::new(), writing: 0, early: Vec::new() }
+    }
 }
 
 impl<K> Default for Recent<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self { objects: Mutex::default(), push: OnceLock::new() }
     }
 }
 
-impl<K: Resource> Recent<K> {
-    /// Records what a write returned.
-    pub fn wrote(&self, object: Arc<K>) {
+impl<K: fmt::Debug> fmt::Debug for Recent<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recent").field("objects", &self.objects).finish_non_exhaustive()
+    }
+}
+
+/// A write under way. Dropping it ends it, whatever came of it.
+#[must_use]
+pub struct Writing<'a, K: Resource + Clone> {
+    recent: &'a Recent<K>,
+    uid: String,
+}
+
+impl<K: Resource + Clone> Writing<'_, K> {
+    /// Records what the write returned.
+    pub fn wrote(self, object: Arc<K>) {
+        self.recent.wrote(object);
+    }
+}
+
+impl<K: Resource + Clone> Drop for Writing<'_, K> {
+    fn drop(&mut self) {
+        let mut objects = self.recent.objects();
+        let Some(entry) = objects.get_mut(&self.uid) else { return };
+        entry.writing = entry.writing.saturating_sub(1);
+        if entry.writing > 0 {
+            return;
+        }
+        let others = std::mem::take(&mut entry.early);
+        if entry.versions.is_empty() {
+            objects.remove(&self.uid);
+        }
+        drop(objects);
+        if let (Some(last), Some(push)) = (others.last(), self.recent.push.get()) {
+            push(last);
+        }
+    }
+}
+
+impl<K: Resource + Clone> Recent<K> {
+    /// Says how an object is looked at again that somebody else changed while it was written.
+    pub fn pushes_by(&self, push: impl Fn(&K) + Send + Sync + 'static) {
+        // One watch per kind sets it, before anything is written.
+        let _ = self.push.set(Box::new(push));
+    }
+
+    /// From now on an object is being written.
+    pub fn writing(&self, object: &K) -> Writing<'_, K> {
+        let uid = object.uid().unwrap_or_default();
+        self.objects().entry(uid.clone()).or_default().writing += 1;
+        Writing { recent: self, uid }
+    }
+
+    fn wrote(&self, object: Arc<K>) {
         let (Some(uid), Some(version)) = (object.uid(), object.resource_version()) else {
             return;
         };
         let mut objects = self.objects();
-        let entry = objects.entry(uid).or_insert_with(|| Written { newest: Arc::clone(&object), versions: Vec::new() });
-        // A write that changes nothing returns the version that the watch has seen already.
-        if !entry.versions.contains(&version) {
-            entry.versions.push(version);
+        let entry = objects.entry(uid).or_default();
+        let told = entry.early.iter().position(|early| early.resource_version().as_ref() == Some(&version));
+        match told {
+            Some(at) => {
+                entry.early.remove(at);
+            }
+            // A write that changes nothing returns the version that the watch has seen already.
+            None if !entry.versions.contains(&version) => entry.versions.push(version),
+            None => {}
         }
-        entry.newest = object;
+        entry.newest = Some(object);
     }
 
     /// The newer of the cached object and the last written one.
@@ -45,14 +120,15 @@ impl<K: Resource> Recent<K> {
         let Some(uid) = cached.uid() else {
             return cached;
         };
-        match self.objects().get(&uid) {
-            Some(written) if is_newer(&*written.newest, &*cached) => Arc::clone(&written.newest),
+        match self.objects().get(&uid).and_then(|written| written.newest.as_ref()) {
+            Some(newest) if is_newer(&**newest, &*cached) => Arc::clone(newest),
             // What the cache has, its watch tells of a moment later: until then the write has to be known as ours.
             _ => cached,
         }
     }
 
-    /// Takes note of an event of the watch, and says whether it is only the echo of a write of our own.
+    /// Takes note of an event of the watch, and says whether it is no reason to look: the echo of a write of our own, or
+    /// what may be one.
     pub fn seen(&self, object: &K) -> bool {
         let (Some(uid), Some(version)) = (object.uid(), object.resource_version()) else {
             return false;
@@ -62,7 +138,15 @@ impl<K: Resource> Recent<K> {
             return false;
         };
         let echo = written.versions.contains(&version);
-        if !is_newer(&*written.newest, object) {
+        written.versions.retain(|own| *own != version);
+        if written.writing > 0 {
+            if !echo {
+                written.early.push(object.clone());
+            }
+            return true;
+        }
+        let behind = written.newest.as_ref().is_some_and(|newest| is_newer(&**newest, object));
+        if written.versions.is_empty() || !behind {
             objects.remove(&uid);
         }
         echo
@@ -74,7 +158,7 @@ impl<K: Resource> Recent<K> {
     }
 
     fn objects(&self) -> MutexGuard<'_, HashMap<String, Written<K>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,5 +193,29 @@ mod tests {
         assert!(recent.seen(&object(10)), "the second write's echo, which the cache had before");
         assert!(!recent.seen(&object(11)), "somebody else's write");
         assert_eq!(recent.freshest(object(11)).resource_version().unwrap(), "11");
+    }
+
+    #[test]
+    fn what_comes_before_the_answer_waits_for_it() {
+        let recent = Recent::default();
+        let looked = Arc::new(Mutex::new(Vec::new()));
+        let pushed = Arc::clone(&looked);
+        recent.pushes_by(move |map: &ConfigMap| pushed.lock().unwrap().push(map.resource_version().unwrap()));
+        let writing = recent.writing(&object(8));
+        assert!(recent.seen(&object(9)), "it may be ours");
+        writing.wrote(object(9));
+        assert_eq!(*looked.lock().unwrap(), [""; 0], "it is ours");
+        assert!(!recent.seen(&object(10)), "somebody else's write");
+
+        let writing = recent.writing(&object(10));
+        assert!(recent.seen(&object(11)) && recent.seen(&object(12)));
+        writing.wrote(object(12));
+        assert_eq!(*looked.lock().unwrap(), ["11"], "the other one was somebody else's");
+
+        let writing = recent.writing(&object(12));
+        assert!(recent.seen(&object(13)));
+        drop(writing);
+        assert_eq!(*looked.lock().unwrap(), ["11", "13"], "it came to nothing, so it is somebody else's");
+        assert!(!recent.seen(&object(14)));
     }
 }

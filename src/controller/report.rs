@@ -156,13 +156,14 @@ async fn apply<K: Reconciled>(context: &Context, object: &Arc<K>, status: K::Sta
     });
     let params = PatchParams::apply(STATUS_FIELD_MANAGER).force();
     let (name, patch) = (object.name_any(), Patch::Apply(patch));
+    let writing = K::objects(context).recent.writing(object);
     let Ok(answer) = tokio::time::timeout(DEADLINE, api.patch_status(&name, &params, &patch)).await else {
         return Err(Stop::Again);
     };
     match answer {
         Ok(written) => {
             let written = Arc::new(written);
-            K::objects(context).recent.wrote(Arc::clone(&written));
+            writing.wrote(Arc::clone(&written));
             for extra in newly {
                 let type_ = if extra.warns { EventType::Warning } else { EventType::Normal };
                 publish(context, &*written, type_, extra.reason, extra.message).await;
@@ -193,6 +194,12 @@ fn newly_true<S: ObjectStatus + crate::api::Extras>(
 pub fn settled<K: Reconciled>(object: &K) -> bool {
     let generation = object.meta().generation.unwrap_or_default();
     object.status().is_some_and(|status| condition::is_ready(status.conditions(), generation))
+}
+
+/// Whether it has never said anything but that it waits for the operator.
+pub fn is_pending<K: Reconciled>(object: &K) -> bool {
+    let ready = object.status().and_then(|status| condition::ready(status.conditions()));
+    ready.is_none_or(|ready| ready.status == "Unknown")
 }
 
 /// Whether a person paused it.

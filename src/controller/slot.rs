@@ -166,8 +166,13 @@ impl SlotContent {
                 "take the user over with a User (adoptionPolicy: IfExists) and set a new one there with the annotation \
                  org-operator.dev/rotate-requested-at"
             }
-            Self::Token => "ask for a new one with the annotation org-operator.dev/rotate-requested-at",
-            Self::ShownPassword { .. } => "have the platform send the administrator an invitation or a new password",
+            Self::Token => {
+                "ask for a new one with the annotation org-operator.dev/rotate-requested-at where the platform can, or \
+                 delete this resource and make another"
+            }
+            Self::ShownPassword { .. } => {
+                "have the platform send the administrator an invitation or a new password, and go on without the Secret with the annotation org-operator.dev/resolve: adopt/<n>, n being status.attempt"
+            }
         }
     }
 }

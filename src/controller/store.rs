@@ -15,10 +15,9 @@ use crate::api::ManagedStatus as _;
 use crate::api::annotation::{
     SECRET_ATTEMPT, SECRET_EXPIRES_AT, SECRET_EXTERNAL_ID, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID, SECRET_ROTATED_FOR,
 };
-use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
 use crate::domain::entity::{Entity, Kind, NewToken, Record, Token};
-use crate::domain::plan::SlotState;
+use crate::domain::plan::{SlotState, Source};
 use crate::keys;
 use crate::kubernetes::image::SecretImage;
 use crate::kubernetes::secret::{SecretError, StoredSecret, Values};
@@ -176,10 +175,7 @@ impl<K: Managed> Act<K> {
         values.insert(key::PASSWORD.to_owned(), next);
         let mut image = self.image(index, self.record.as_ref(), values)?;
         image.dropped = &[key::NEXT_PASSWORD];
-        // Where a key is renewed with it, the request has its answer only then.
-        if self.desired.slots[index].content.shown().is_none() {
-            self.answer_request(&mut image);
-        }
+        self.answer_request(&mut image);
         self.secrets[index] = Some(self.write(index, &image, false).await?);
         self.note("Rotated", format!("set a new password for the {} {}", K::KIND, self.desired.name));
         Ok(())
@@ -207,7 +203,8 @@ impl<K: Managed> Act<K> {
             // Its own pass finds that the platform has another key by now.
             tracing::warn!(?stop, "the key is not in the Secret of its User yet");
         }
-        let image = self.shown_image(index, value, record)?;
+        let mut image = self.shown_image(index, value, record)?;
+        self.answer_request(&mut image);
         match self.insist(index, &image).await {
             Ok(()) => Ok(()),
             // Nobody knows whether it was written: the next plan sees, and revokes what no Secret holds.
@@ -234,7 +231,6 @@ impl<K: Managed> Act<K> {
         let own = K::secret_annotations(record).into_iter().chain(self.minted());
         image.annotations.extend(own.map(|(name, value)| (name.to_owned(), value)));
         image.outdated = &[SECRET_PREVIOUS_ID, SECRET_EXPIRES_AT];
-        self.answer_request(&mut image);
         Ok(image)
     }
 
@@ -256,7 +252,11 @@ impl<K: Managed> Act<K> {
             self.api()?.key(&of.ok_or(Stop::Again)?).await?.ok_or(Stop::Again)?
         };
         let record = self.record.clone().ok_or(Stop::Again)?;
-        let image = self.shown_image(index, value, &record)?;
+        let mut image = self.shown_image(index, value, &record)?;
+        // Another key than the one before answers a request for another; the same one put back does not.
+        if self.desired.shared.is_some() && self.draft.external_id() != Some(record.id()) {
+            self.answer_request(&mut image);
+        }
         if self.secrets[index].as_ref().is_some_and(|stored| !image.differs(stored)) {
             return Ok(());
         }
@@ -265,8 +265,8 @@ impl<K: Managed> Act<K> {
         Ok(())
     }
 
-    /// Has the platform replace the one key of a user, and stores the new one. Where a user may have several, the one
-    /// before is revoked then.
+    /// Has the platform replace the one key of a user, and stores the new one. The platform shows it again, so a Secret
+    /// that cannot be written costs nothing but time.
     pub(super) async fn renew(&mut self, id: &str, index: usize) -> Result<(), Stop> {
         self.progress.doing("renewing the key on the platform");
         let (api, of) = (self.api()?, K::of_user(&self.desired, id).ok_or(Stop::Again)?);
@@ -277,33 +277,15 @@ impl<K: Managed> Act<K> {
             expires_at: None,
         };
         let tokens: &dyn Backend<Token> = api.as_ref();
-        let of = new.of.clone();
-        let stored = self.secrets[index].as_ref().and_then(|stored| stored.values.get(key::TOKEN));
-        let former = match stored.filter(|_| self.desired.place.can(Capability::TokensPerUser)) {
-            Some(value) => api.authenticates(&of, value).await.unwrap_or_default(),
-            None => None,
-        };
-        let made = tokens.create(new).await?;
-        let value = made.one_time.ok_or(Stop::Again)?;
+        let value = tokens.create(new).await?.one_time.ok_or(Stop::Again)?;
         let record = self.record.clone().ok_or(Stop::Again)?;
-        let image = self.shown_image(index, value, &record)?;
-        if let Err(error) = self.insist(index, &image).await {
-            // One key is shown again, so a Secret that cannot be written costs nothing but time. One of several is not.
-            if self.desired.place.can(Capability::TokensPerUser)
-                && let Err(error) = tokens.delete(&of, &made.record.id).await
-            {
-                tracing::warn!(error = &error as &dyn std::error::Error, "minted, not stored, and not revoked");
-            }
-            return Err(error.into());
+        let mut image = self.shown_image(index, value, &record)?;
+        // A password that is renewed with it comes last, and with it the answer.
+        if self.desired.slots[index].content.source() != Source::Settable {
+            self.answer_request(&mut image);
         }
-        let mut said = format!("renewed the key of the {} {}", K::KIND, self.desired.name);
-        if let Some(former) = former
-            && let Err(error) = tokens.delete(&of, &former).await
-        {
-            tracing::warn!(error = &error as &dyn std::error::Error, former, "the token before was not revoked");
-            said.push_str("; the platform did not revoke the one before");
-        }
-        self.note("Rotated", said);
+        self.insist(index, &image).await?;
+        self.note("Rotated", format!("renewed the key of the {} {}", K::KIND, self.desired.name));
         Ok(())
     }
 
@@ -382,20 +364,19 @@ impl<K: Managed> Act<K> {
         attempt.into_iter().chain(previous).collect()
     }
 
-    /// Takes back what was minted and could not be stored. Where that fails too, the next plan finds it by its mark.
+    /// Takes back a token that was minted and could not be stored. Where that fails too, the next plan finds it by its mark.
+    /// A user or an organisation stays: it is there, it is recorded, and nobody asked that it be deleted.
     async fn give_up(&mut self, api: &dyn AdminApi, id: &str) {
-        match K::backend(api).delete(&self.desired.place.scope, id).await {
-            Ok(()) if K::KIND != Kind::Token => self.draft.set_external_id(None),
-            Ok(()) => {}
-            Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
-                // Without a mark nothing would find it again.
-                if K::KIND == Kind::Token && !self.desired.place.marks(K::KIND) {
-                    let mut left_behind = self.draft.left_behind().to_vec();
-                    left_behind.push(id.to_owned());
-                    self.draft.set_left_behind(left_behind);
-                }
-            }
+        if K::KIND != Kind::Token {
+            return;
+        }
+        let Err(error) = K::backend(api).delete(&self.desired.place.scope, id).await else { return };
+        tracing::warn!(error = &error as &dyn std::error::Error, id, "minted, not stored, and not revoked yet");
+        // Without a mark nothing would find it again.
+        if !self.desired.place.marks(K::KIND) {
+            let mut left_behind = self.draft.left_behind().to_vec();
+            left_behind.push(id.to_owned());
+            self.draft.set_left_behind(left_behind);
         }
     }
 }

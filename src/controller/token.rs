@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
+use super::account;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled, SharedSecret};
 use super::pass::{self, Pass};
@@ -100,13 +101,23 @@ impl Managed for Token {
                 return Err(Stop::held(Reason::DependencyNotReady, format!("the User {name} has no id yet")));
             }
         };
-        let resolved = if deleting {
+        let mut resolved = if deleting {
             resolve_deleting(context, &platform, &own).await?
         } else {
             let revoking = status.external_id.is_some();
             let visitor = Visitor { from: &own, recorded: Some(&platform), leaving: false, revoking };
             resolve(context, (&platform.namespace, &platform.name), visitor).await?
         };
+        let organization =
+            user.as_ref().and_then(|user| context.organizations.get(&own, &user.spec.organization_ref.name));
+        if let (Some(api), Some(organization)) = (&resolved.api, &organization) {
+            match account::acting(context, organization, Arc::clone(api)).await {
+                Ok(acting) => resolved.api = Some(acting),
+                // Publishing a key needs no account, and without one the platform says what it cannot end.
+                Err(Stop::Held { .. }) => {}
+                Err(stop) => return Err(stop),
+            }
+        }
         if let (Some(former), Some(api)) = (&former, &resolved.api) {
             still_there(api.as_ref(), former, name).await?;
         }
@@ -319,7 +330,11 @@ impl Token {
             return Ok(());
         }
         // Where a user has one key, two Tokens would reset each other's for ever.
-        let rank = |token: &Token| (token.creation_timestamp().map(|time| time.0), token.name_any());
+        // Who stands for it keeps it, else the oldest gets it: of those of one second, by name.
+        let rank = |token: &Token| {
+            let has_it = token.status.as_ref().is_some_and(|status| status.external_id.is_some());
+            (!has_it, token.creation_timestamp().map(|time| time.0), token.name_any())
+        };
         let rivals = context.tokens.all(|other| {
             other.namespace() == self.namespace()
                 && other.spec.user_ref == self.spec.user_ref

@@ -17,12 +17,13 @@ use super::resolve::{Visitor, resolve, resolve_deleting};
 use super::slot::key;
 use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
-use crate::api::{ObjectStatus, Organization, PlatformRecord, TykPermission, User, UserStatus};
+use crate::api::{ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus};
 use crate::domain::capability::Capability;
 use crate::domain::condition::{self, Reason};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, OfUser, UserChange, UserRecord, UserType};
 use crate::domain::facts::{Policy, Rival};
 use crate::domain::naming::{OwnerMark, Ownership};
+use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{self, AdminApi, Backend};
 
@@ -38,6 +39,8 @@ pub struct Content {
     marks: bool,
     /// It was as this manifest says when it was last looked at.
     settled: bool,
+    /// It is not one that was there before, whose roles may be somebody else's choice.
+    ours: bool,
 }
 
 #[async_trait]
@@ -172,6 +175,10 @@ impl Managed for User {
                 roles: spec.roles.clone().map(sorted),
                 permissions: spec.tyk.as_ref().and_then(|tyk| tyk.permissions.as_ref()).map(permissions),
                 settled: report::settled(self),
+                ours: match self.status.as_ref().and_then(|status| status.origin) {
+                    Some(origin) => origin == Origin::Created,
+                    None => spec.adoption_policy == AdoptionPolicy::Never,
+                },
                 marks: place.marks(Kind::User),
             },
             place,
@@ -215,7 +222,9 @@ impl Managed for User {
         let roles = match &record.roles {
             Some(found) => content.roles.clone().filter(|wanted| *wanted != sorted(found.clone())),
             // Where being a member is a matter of its own, it is one without roles too.
-            None => (!content.settled).then(|| content.roles.clone().unwrap_or_default()),
+            None if content.settled => None,
+            None if content.ours => Some(content.roles.clone().unwrap_or_default()),
+            None => content.roles.clone(),
         };
         let permissions = content.permissions.clone().filter(|wanted| {
             let as_wanted = wanted.iter().all(|(name, level)| record.permissions.get(name) == Some(level));
@@ -268,9 +277,11 @@ impl Managed for User {
                 .organizations
                 .get(&other.namespace().unwrap_or_default(), &other.spec.organization_ref.name)
                 .and_then(|organization| organization.status.as_ref()?.external_id.clone());
+            // Where a user is the same in every organisation, it is another namespace's in whichever.
+            let everywhere = on.type_ == PlatformType::Rockfish && other.namespace() != self.namespace();
             other.uid() != self.uid()
                 && status.and_then(|status| status.external_id.as_deref()) == Some(id)
-                && stands_for.as_ref() == Some(organization_id)
+                && (everywhere || stands_for.as_ref() == Some(organization_id))
                 && place.is_some_and(|place| place.type_ == on.type_ && place.url == on.url)
         });
         let own = |rival: &User| rival.namespace() == self.namespace();

@@ -175,6 +175,8 @@ async fn kind<K: Reconciled + Related>(sources: Vec<Source<K>>, context: &Arc<Co
 
 async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context: Arc<Context>, queues: Arc<Queues>) {
     let seen = Seen::default();
+    let again = Arc::clone(&queues);
+    K::objects(&context).recent.pushes_by(move |object| K::queue(&again).push(object));
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(api, config).modify(prune).default_backoff().reflect(writer);
     events
@@ -222,21 +224,10 @@ fn prune<K: Resource>(object: &mut K) {
 struct Seen(Mutex<HashMap<String, u64>>);
 
 impl Seen {
+    /// Whether it is not as it was when it was seen last.
     fn changed<K: Reconciled>(&self, object: &K) -> bool {
         let mut hash = DefaultHasher::new();
-        let status = object.status();
-        let ready = status.and_then(|status| condition::ready(status.conditions()));
-        (
-            object.meta().generation,
-            object.meta().deletion_timestamp.is_some(),
-            object.finalizers(),
-            ready.map(|ready| (&ready.status, &ready.reason, ready.observed_generation)),
-            // The brake of a Platform, for one: what it held goes on when it is released.
-            status.map(|status| status.conditions().iter().map(|c| c.type_.as_str()).collect::<Vec<_>>()),
-            // The key that a User and its Tokens share; the default project of an organisation.
-            status.and_then(ObjectStatus::value_in_use),
-        )
-            .hash(&mut hash);
+        matters(object, &mut hash);
         let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.insert(object.uid().unwrap_or_default(), hash.finish()) != Some(hash.finish())
     }
@@ -244,6 +235,23 @@ impl Seen {
     fn forget(&self, uid: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(uid);
     }
+}
+
+/// What matters to others about an object.
+fn matters<K: Reconciled>(object: &K, hash: &mut DefaultHasher) {
+    let status = object.status();
+    let ready = status.and_then(|status| condition::ready(status.conditions()));
+    (
+        object.meta().generation,
+        object.meta().deletion_timestamp.is_some(),
+        object.finalizers(),
+        ready.map(|ready| (&ready.status, &ready.reason, ready.observed_generation)),
+        // The brake of a Platform, for one: what it held goes on when it is released.
+        status.map(|status| status.conditions().iter().map(|c| c.type_.as_str()).collect::<Vec<_>>()),
+        // The key that a User and its Tokens share; the default project of an organisation.
+        status.and_then(ObjectStatus::value_in_use),
+    )
+        .hash(hash);
 }
 
 /// Who is looked at when an object of this kind changes.

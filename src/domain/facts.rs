@@ -112,6 +112,8 @@ pub struct Candidate<C> {
     pub rival: Option<Rival>,
     /// The slots whose Secret would not be as the manifest says if this is the object.
     pub stale: Vec<usize>,
+    /// The platform shows the key that it has.
+    pub shows_key: bool,
     /// The slots that lack only a value that the platform shows again, or that hold an older one.
     pub shown_again: Vec<usize>,
 }

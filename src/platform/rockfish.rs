@@ -14,6 +14,7 @@
 //!
 //! Users are global: one user can be in several organisations, and neither a user nor a project shows in which.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -21,6 +22,7 @@ use http::{Method, StatusCode};
 use jsonwebtoken::dangerous::insecure_decode_claims;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::http::{Call, Effect, Origin, Reply};
 use super::{AdminApi, Error, Need, Shown};
@@ -82,9 +84,21 @@ impl Rockfish {
     }
 }
 
-/// Sends a call. A page that says success comes from something else than this API.
+/// Sends a call. A page that says success comes from something else than this API, and an object with a member `error`
+/// (which no object of the page has) is no success, or what it says failed would be taken for done.
 async fn send(origin: &Origin, call: Call) -> Result<Reply, Error> {
-    origin.send(call.judged(|reply, _| (reply.status.is_success() && reply.is_page()).then(|| reply.page()))).await
+    let judge = |reply: &Reply, _| {
+        if !reply.status.is_success() {
+            return None;
+        }
+        if reply.is_page() {
+            return Some(reply.page());
+        }
+        let object = reply.json::<BTreeMap<String, IgnoredAny>>();
+        let failed = object.is_ok_and(|object| object.contains_key("error"));
+        failed.then(|| reply.strange("says both success and failure"))
+    };
+    origin.send(call.judged(judge)).await
 }
 
 /// What a token says of itself. Tokens are JWTs (HS256) that only the server can verify.
@@ -175,7 +189,7 @@ impl AdminApi for Rockfish {
             return Ok(None);
         }
         // What serves a page under every path proves nothing.
-        reply.json::<Vec<serde::de::IgnoredAny>>()?;
+        reply.json::<Vec<IgnoredAny>>()?;
         Ok(claims.token_id)
     }
 
@@ -191,6 +205,11 @@ impl AdminApi for Rockfish {
     /// A new user comes with a token, machine or person.
     fn shows(&self, shown: Shown) -> bool {
         matches!(shown, Shown::UserToken(_))
+    }
+
+    /// A user's first token is replaced by nothing: Tokens are made beside it.
+    fn renews_keys(&self) -> bool {
+        false
     }
 
     fn needs(&self, need: Need) -> bool {

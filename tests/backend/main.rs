@@ -4,6 +4,7 @@
 
 mod credentials;
 mod ends;
+mod excerpts;
 mod invitations;
 mod limits;
 mod listeners;

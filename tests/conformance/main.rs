@@ -3,7 +3,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod capabilities;
 mod cases;
+mod exchanges;
+mod faults;
 mod operations;
 mod subject;
 mod wire;

@@ -89,6 +89,22 @@ impl Operation {
         self >= Self::FindUserById
     }
 
+    /// Whether that call changes anything.
+    pub(crate) fn writes(self) -> bool {
+        matches!(
+            self,
+            Self::CreateOrganization
+                | Self::UpdateOrganization
+                | Self::DeleteOrganization
+                | Self::CreateUser
+                | Self::UpdateUser
+                | Self::DeleteUser
+                | Self::SetPassword
+                | Self::CreateToken
+                | Self::DeleteToken
+        )
+    }
+
     /// Does it, and gives how many objects it found, or one if it did what was asked.
     pub(crate) async fn run(self, subject: &Subject, api: &dyn AdminApi, target: &Target) -> Result<usize, Error> {
         let (scope, of) = (target.scope(), target.of());
@@ -159,7 +175,8 @@ async fn find_user(api: &dyn AdminApi, scope: &InOrganization, lookup: Lookup) -
     Backend::<User>::find(api, scope, &lookup).await.map(|found| found.len())
 }
 
-fn organization_change(platform: Platform) -> OrganizationChange {
+/// What the platform can change of an organisation, if it can change anything.
+pub(crate) fn organization_change(platform: Platform) -> OrganizationChange {
     let changed = Some(CHANGED.to_owned());
     match platform {
         Platform::Tyk => {

@@ -22,7 +22,7 @@ use org_operator::platform::{
 use secrecy::SecretString;
 use tempfile::TempDir;
 
-pub(crate) use made::{Org, mark, new_token};
+pub(crate) use made::{Org, key_pair, mark, new_admin, new_token};
 pub(crate) use time::Time;
 
 use crate::wire::{Exchange, Listener};

@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::api::Platform;
 use crate::api::annotation::{
     FIELD_MANAGER, LABEL_KIND, LABEL_MANAGED_BY, LABEL_NAME, SECRET_EXTERNAL_ID, SECRET_ISSUED_AT, SECRET_OWNER_UID,
+    SECRET_PLATFORM_URL,
 };
 use crate::clock::Clock;
 use crate::controller::describe;
@@ -33,28 +34,32 @@ pub(super) struct SecretKeeper {
     namespace: String,
     platform: String,
     uid: String,
+    /// Where the Dashboard is: a restored copy of it has organisations of the same ids.
+    url: String,
     owner: OwnerReference,
     clock: Clock,
 }
 
 impl SecretKeeper {
-    pub(super) fn new(secrets: SecretStore, platform: &Platform, clock: Clock) -> Self {
+    pub(super) fn new(secrets: SecretStore, platform: &Platform, url: String, clock: Clock) -> Self {
         Self {
             secrets,
             namespace: platform.namespace().unwrap_or_default(),
             platform: platform.name_any(),
             uid: platform.uid().unwrap_or_default(),
+            url,
             owner: describe::owner(platform),
             clock,
         }
     }
 
     /// Whether a Secret of that name is the operator's own: another Platform of this namespace may be the same Dashboard.
-    fn is_ours(stored: &StoredSecret, organization_id: &str) -> bool {
+    fn is_ours(&self, stored: &StoredSecret, organization_id: &str) -> bool {
         let is = |found: Option<&String>, value: &str| found.is_some_and(|found| found == value);
         is(stored.labels.get(LABEL_MANAGED_BY), FIELD_MANAGER)
             && is(stored.labels.get(LABEL_KIND), Kind::Platform.as_str())
             && is(stored.annotations.get(SECRET_EXTERNAL_ID), organization_id)
+            && is(stored.annotations.get(SECRET_PLATFORM_URL), &self.url)
     }
 
     fn image(&self, name: String, organization_id: &str, admin: &TechnicalAdmin) -> SecretImage {
@@ -73,6 +78,7 @@ impl SecretKeeper {
             annotations: text(&[
                 (SECRET_OWNER_UID, self.uid.clone()),
                 (SECRET_EXTERNAL_ID, organization_id.to_owned()),
+                (SECRET_PLATFORM_URL, self.url.clone()),
                 (SECRET_ISSUED_AT, self.clock.now().to_string()),
             ]),
             owner: Some(self.owner.clone()),
@@ -93,7 +99,7 @@ impl Keeper for SecretKeeper {
     async fn technical_admin(&self, organization_id: &str) -> Result<Option<TechnicalAdmin>, Error> {
         let name = naming::technical_admin_secret(organization_id);
         let stored = self.secrets.get(&self.namespace, &name).await.map_err(|error| failed("read", &name, error))?;
-        Ok(stored.filter(|stored| Self::is_ours(stored, organization_id)).and_then(|stored| {
+        Ok(stored.filter(|stored| self.is_ours(stored, organization_id)).and_then(|stored| {
             let value = |key| stored.values.get(key).filter(|value| !value.expose_secret().is_empty());
             Some(TechnicalAdmin {
                 user_id: value(USER_ID)?.expose_secret().to_owned(),
@@ -109,7 +115,7 @@ impl Keeper for SecretKeeper {
         let image = self.image(name.clone(), organization_id, admin);
         match self.secrets.get(&self.namespace, &name).await.map_err(failed)? {
             None => self.secrets.create(&image, false).await.map(drop).map_err(failed),
-            Some(stored) if Self::is_ours(&stored, organization_id) => {
+            Some(stored) if self.is_ours(&stored, organization_id) => {
                 self.secrets.replace(&image, &stored, false).await.map(drop).map_err(failed)
             }
             Some(_) => Err(failed(SecretError::AlreadyExists)),
@@ -120,7 +126,10 @@ impl Keeper for SecretKeeper {
 fn failed(doing: &str, name: &str, error: SecretError) -> Error {
     let message = match &error {
         SecretError::AlreadyExists => {
-            format!("the Secret {name} in the Platform's namespace is not the operator's: delete it")
+            format!(
+                "the Secret {name} in the Platform's namespace is not the operator's, or another Dashboard's: delete it, or give that \
+             Dashboard's Platform another namespace"
+            )
         }
         _ => format!("the Secret {name} in the Platform's namespace cannot be read or written"),
     };

@@ -40,7 +40,8 @@ pub(super) async fn make(platform: &Platform, from: &mut Ingredients<'_>) -> Res
 async fn tyk(spec: &TykPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
     let secret = from.secret(&spec.admin_secret_ref).await?;
     let origin = from.origin(&spec.url).await?;
-    Ok(Arc::new(Tyk::new(origin, secret, from.keeper(), from.parts.owner_id.clone(), from.parts.clock.clone())))
+    let keeper = from.keeper(origin.address());
+    Ok(Arc::new(Tyk::new(origin, secret, keeper, from.parts.owner_id.clone(), from.parts.clock.clone())))
 }
 
 async fn rockfish(spec: &RockfishPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
@@ -126,8 +127,8 @@ impl<'a> Ingredients<'a> {
         origin.map_err(|error| invalid(format!("url: {error}")))
     }
 
-    fn keeper(&self) -> Arc<dyn Keeper> {
-        Arc::new(SecretKeeper::new(self.parts.secrets.clone(), self.platform, self.parts.clock.clone()))
+    fn keeper(&self, url: String) -> Arc<dyn Keeper> {
+        Arc::new(SecretKeeper::new(self.parts.secrets.clone(), self.platform, url, self.parts.clock.clone()))
     }
 }
 

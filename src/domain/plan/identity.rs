@@ -32,7 +32,7 @@ fn refused<'a, C>(reason: Reason, message: impl Into<String>) -> Identity<'a, C>
 /// Answers for an organisation or a user. A token has no name to be found by.
 pub(super) fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
     let Some(id) = &facts.recorded_id else {
-        return unrecorded(facts, How::Created);
+        return unrecorded(facts, How::Created, now);
     };
     match facts.candidate(id) {
         // One that was taken over keeps the mark of the owner who gave it up where drift is only reported.
@@ -58,7 +58,7 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
     }
     // What the manifest names by id is never made, so nothing is offered that would make it.
     if facts.policy.external_id.is_some() {
-        return unrecorded(facts, How::Recreated);
+        return unrecorded(facts, How::Recreated, now);
     }
     let decided = facts.resolve == Some(Resolve::StartOver);
     if kind == Kind::Organization {
@@ -82,7 +82,7 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
         );
         return Identity::Refused(State::new(Reason::ExternalIDNotFound, message), Requeue::Backoff);
     }
-    unrecorded(facts, How::Recreated)
+    unrecorded(facts, How::Recreated, now)
 }
 
 /// The object that carries this resource's mark. Where the manifest names one by id, our mark on another says only that a
@@ -92,7 +92,7 @@ fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
     facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours && meant(candidate))
 }
 
-fn unrecorded<C>(facts: &Facts<C>, creation: How) -> Identity<'_, C> {
+fn unrecorded<C>(facts: &Facts<C>, creation: How, now: Timestamp) -> Identity<'_, C> {
     if let Some(candidate) = marked(facts) {
         return match rival(facts, candidate) {
             Some(refusal) => refusal,
@@ -101,6 +101,10 @@ fn unrecorded<C>(facts: &Facts<C>, creation: How) -> Identity<'_, C> {
     }
     if facts.attempt_open && !facts.powers.marks {
         return undecided(facts);
+    }
+    if facts.attempt_open && facts.candidates.is_empty() && facts.may_be_invisible(now) {
+        let message = "the platform did not answer the creation, and may show late what came of it: looking again";
+        return Identity::Refused(State::new(Reason::Progressing, message), Requeue::After(ABSENCE));
     }
     let kind = facts.kind;
     if let Some(id) = &facts.policy.external_id {

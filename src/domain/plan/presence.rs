@@ -49,7 +49,8 @@ fn creation<C>(facts: &Facts<C>, how: How, start_over: Option<i64>) -> Plan<C> {
         }
     }
     let shown_once = facts.slots.iter().position(|slot| slot.shown);
-    let recorded = shown_once.is_some() || !facts.powers.marks;
+    // Where a mark may be shown late, an attempt without an answer is waited for before there is another.
+    let recorded = shown_once.is_some() || !facts.powers.marks || !facts.powers.visible_after.is_zero();
     match start_over {
         Some(attempt) => steps.push(Step::StartOver(attempt)),
         None if recorded => {
@@ -74,7 +75,12 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             let push = Step::Push { id: found.id.clone(), slot: index };
             [Step::Stage(index), push, Step::Promote(index)]
         };
-        let renewed = || (slot.shown && facts.rotate).then(|| Step::Renew { id: found.id.clone(), slot: index });
+        // Where the platform keeps keys to itself, one is not reset blindly: the password alone is renewed.
+        let shows = slot.source == Source::ShownOnce || found.shows_key;
+        let renewed = || {
+            let wanted = slot.shown && facts.rotate && shows;
+            wanted.then(|| Step::Renew { id: found.id.clone(), slot: index })
+        };
         let content = match &slot.state {
             SlotState::Foreign => return conflict(facts, slot),
             SlotState::Claimed { external_id, .. } if external_id.as_ref() != Some(&found.id) => {
@@ -87,11 +93,14 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             SlotState::Absent => None,
         };
         match content {
-            Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1).chain(renewed())),
-            // A request is answered by the last of its steps: one that is cut off begins again.
-            _ if settable => steps.extend(renewal().into_iter().chain(renewed())),
+            Some(Content::Staged) => steps.extend(renewal().into_iter().skip(1)),
+            // The key first, because that may be refused: a request is answered by the last of its steps.
+            _ if settable => steps.extend(renewed().into_iter().chain(renewal())),
             _ if slot.shown && facts.rotate && !facts.powers.renews => return cannot_renew(facts),
-            _ if slot.shown && facts.rotate => steps.extend([Step::ProveWritable(index)].into_iter().chain(renewed())),
+            _ if slot.shown && facts.rotate => {
+                steps.extend([Step::ProveWritable(index), Step::RecordAttempt(facts.attempt.saturating_add(1))]);
+                steps.extend(renewed());
+            }
             _ if found.shown_again.contains(&index) => steps.push(Step::Publish(index)),
             Some(Content::Broken) => return unavailable(facts, slot, slot.remedy),
             None if slot.written => return unavailable(facts, slot, slot.remedy),
@@ -150,6 +159,8 @@ fn late<C>(facts: &Facts<C>, slot: &Slot, how: How) -> Option<bool> {
         Late::Generate => Some(true),
         // Asked for after the object was made: it was never the platform's.
         Late::GenerateForOurs => recorded.then_some(true),
+        // The platform showed it, and it was not stored: that is not the same as never shown.
+        Late::LeaveOut if slot.shown && facts.attempt_open && facts.resolve != Some(Resolve::Adopt) => None,
         Late::LeaveOut => (recorded || taken).then_some(false),
         Late::Never => None,
     }

@@ -29,7 +29,9 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, key: &SharedKey, now: Timesta
     let credential = facts.token.credential.as_ref().filter(|credential| credential.sound && credential.id == *id);
     let rotate_at = credential.and_then(|credential| renewal(facts, credential, now));
     // A key that was just published for the first time is as old as that: a request that came with it has its answer.
-    if credential.is_some() && (facts.rotate || rotate_at.is_some_and(|due| due <= now)) {
+    // One that was published before and is only missing in its Secret is no answer.
+    let published = credential.is_some() || facts.recorded_id.as_ref() == Some(id);
+    if (published && facts.rotate) || rotate_at.is_some_and(|due| due <= now) {
         return renew(facts);
     }
     let mut steps = holds(facts);

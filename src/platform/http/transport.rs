@@ -57,7 +57,8 @@ pub fn service(trust: &Trust, timeout: Duration) -> Result<Service, BadTrust> {
         .redirect(Policy::none())
         .no_proxy()
         .dns_resolver(std::sync::Arc::new(Routable))
-        .connect_timeout(timeout)
+        // Shorter than all of it, so that a host that swallows packets is told from one that took the request.
+        .connect_timeout(timeout / 2)
         .timeout(timeout)
         .user_agent(concat!("org-operator/", env!("CARGO_PKG_VERSION")));
     if let Trust::Only(pem) = trust {

@@ -171,6 +171,10 @@ impl Guessed {
             tried.miss();
             return Err(self.unknown(operation));
         }
+        // A proxy's page says nothing of what is behind it.
+        if ABSENT.contains(&reply.status) && reply.is_page() {
+            return Err(reply.page());
+        }
         Ok((!ABSENT.contains(&reply.status)).then_some(reply))
     }
 

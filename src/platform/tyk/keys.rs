@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
 
 use super::document::Document;
-use super::users::missing;
+use super::users::{id_of, missing};
 use super::{Tyk, envelope};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewToken, OfUser, Page, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
@@ -53,9 +53,9 @@ impl Tyk {
         let Some(user) = user else { return Ok(Seen::Absent) };
         let key = of(&user);
         if key.is_some() {
-            self.shows_keys.prove()
+            self.shows_keys.prove();
         } else {
-            self.shows_keys.doubt()
+            self.shows_keys.doubt();
         }
         Ok(key.map_or(Seen::Hidden, Seen::Key))
     }
@@ -91,16 +91,20 @@ impl Tyk {
             StatusCode::UNAUTHORIZED => return Ok(None),
             // It logs in where this user is not.
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => return envelope::is_absence(&reply).map(|()| None),
-            _ => {}
-        }
-        // A Dashboard that hides the keys of others shows a user its own.
-        if hidden && !reply.status.is_success() {
-            let message = "the Dashboard hides access keys and does not let this one read its own user, so whose it is \
-                           cannot be told";
-            return Err(reply.refusal(FaultKind::Unsupported, message));
-        }
-        if hidden && !of(&reply.json()?).is_some_and(|own| are_equal(&own, value)) {
-            return Ok(None);
+            StatusCode::FORBIDDEN if hidden => {
+                let message = "the Dashboard hides access keys and does not let this one read its own user, so whose it is \
+                               cannot be told";
+                return Err(reply.refusal(FaultKind::Unsupported, message));
+            }
+            StatusCode::FORBIDDEN => {}
+            _ => {
+                let is = |user: &Document| id_of(user) == of_user.user_id;
+                let own = envelope::object(&reply, is)?.and_then(|own| of(&own));
+                // A Dashboard that hides the keys of others shows a user its own.
+                if hidden && !own.is_some_and(|own| are_equal(&own, value)) {
+                    return Ok(None);
+                }
+            }
         }
         Ok(Some(key_id(value)))
     }
@@ -173,7 +177,11 @@ impl Backend<Token> for Tyk {
             Seen::Hidden => Err(hidden(OPERATION)),
             Seen::Key(key) if key_id(&key) != wanted => Ok(()),
             Seen::Key(_) => match self.reset_key(OPERATION, Effect::Repeatable, scope).await {
-                Err(error) if error.kind == FaultKind::NotFound => Ok(()),
+                // The user has gone meanwhile, or something else than the Dashboard answered.
+                Err(error) if error.kind == FaultKind::NotFound => match self.seen(OPERATION, scope).await? {
+                    Seen::Absent => Ok(()),
+                    Seen::Hidden | Seen::Key(_) => Err(error),
+                },
                 reset => reset,
             },
         }

@@ -6,8 +6,11 @@
 //! it is, the owner id in that address.
 
 use std::fmt::Write as _;
+use std::sync::PoisonError;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
@@ -20,6 +23,7 @@ use super::users::{Listed, id_and_key};
 use super::{Tyk, everything};
 use crate::clock::Clock;
 use crate::domain::entity::UserRecord;
+use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect};
 use crate::platform::{Error, TechnicalAdmin};
 
@@ -34,13 +38,35 @@ const OWNER_LENGTH: usize = 36;
 #[derive(Debug)]
 pub(super) struct InOne {
     technical: Mutex<Option<TechnicalAdmin>>,
+    /// When the key of one that had just been made was refused.
+    refused: std::sync::Mutex<Option<Timestamp>>,
     /// Its users, without the technical ones.
     pub(super) users: Cache<UserRecord>,
 }
 
 impl InOne {
     pub(super) fn new(clock: Clock) -> Self {
-        Self { technical: Mutex::default(), users: Cache::new(clock) }
+        Self { technical: Mutex::default(), refused: std::sync::Mutex::default(), users: Cache::new(clock) }
+    }
+}
+
+/// How long no other is made after the key of a new one was refused: it is not the key that is wrong then, and each try
+/// would leave an administrator.
+const PAUSE: Duration = Duration::from_hours(1);
+
+impl InOne {
+    fn was_refused(&self, now: Timestamp) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    fn may_make_another(&self, operation: &str, now: Timestamp) -> Result<(), Error> {
+        let refused = *self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if refused.is_none_or(|at| now.duration_since(at).unsigned_abs() >= PAUSE) {
+            return Ok(());
+        }
+        let message = "the Dashboard refuses the key of an administrator that it has just made: its API for users does not \
+                       work, so no other is made for an hour";
+        Err(Error::new(FaultKind::Unavailable(None), operation, message))
     }
 }
 
@@ -125,10 +151,16 @@ impl Tyk {
     ) -> Result<Option<T>, Error> {
         let Some(technical) = self.technical(operation, organization_id, None).await? else { return Ok(None) };
         match call(technical.key.clone()).await {
-            Err(error) if error.kind == crate::domain::fault::FaultKind::Unauthenticated => {
+            Err(error) if error.kind == FaultKind::Unauthenticated => {
+                let in_one = self.in_one(organization_id);
+                in_one.may_make_another(operation, self.clock.now())?;
                 let next = self.technical(operation, organization_id, Some(&technical)).await?;
                 let Some(next) = next else { return Ok(None) };
-                call(next.key).await.map(Some)
+                let done = call(next.key).await;
+                if done.as_ref().is_err_and(|error| error.kind == FaultKind::Unauthenticated) {
+                    in_one.was_refused(self.clock.now());
+                }
+                done.map(Some)
             }
             done => done.map(Some),
         }

@@ -114,7 +114,12 @@ fn plain(id: String) -> String {
     }
 }
 
-/// The id of a user that was made, and its key where one was shown: as the message, or in the user. Some versions have
+/// The id in a user's document; empty where there is none.
+pub(super) fn id_of(user: &Document) -> String {
+    user.get("id").map(plain).unwrap_or_default()
+}
+
+/// The id of a user that was made, and its key where one was shown: in the user, or as the message. Some versions have
 /// words for a message.
 pub(super) fn id_and_key(user: &Document, message: SecretString) -> Option<(String, Option<SecretString>)> {
     let id = plain(user.get("id")?);
@@ -125,7 +130,7 @@ pub(super) fn id_and_key(user: &Document, message: SecretString) -> Option<(Stri
         let text = key.expose_secret();
         !text.is_empty() && !text.contains(char::is_whitespace)
     };
-    Some((id, Some(message).filter(is_key).or_else(|| keys::of(user))))
+    Some((id, keys::of(user).or_else(|| Some(message).filter(is_key))))
 }
 
 /// What a creation sends.
@@ -192,7 +197,7 @@ impl Tyk {
         scope: &InOrganization,
         id: &str,
     ) -> Result<Option<Document>, Error> {
-        let is = |user: &Document| user.get::<String>("id").map(plain).as_deref() == Some(id);
+        let is = |user: &Document| id_of(user) == id;
         let found = self.read(operation, ["users", id], is).await?;
         Ok(found.filter(|user| {
             let Listed { org_id, email, .. } = user.into();
@@ -289,6 +294,13 @@ impl Backend<User> for Tyk {
         let email = address(OPERATION, email)?;
         let mut permissions = Document::default();
         grant(OPERATION, &mut permissions, new.roles.as_deref(), new.permissions.as_ref())?;
+        // Nobody becomes an administrator by leaving something out.
+        if permissions.is_empty() {
+            return Err(invalid(
+                "a Tyk Dashboard takes a user without any permission for an administrator: give roles: [Admin], or those \
+                 that are meant as tyk.permissions",
+            ));
+        }
         let sent = Sent {
             org_id: &new.organization_id,
             first_name: new.first_name.as_deref().unwrap_or_default(),

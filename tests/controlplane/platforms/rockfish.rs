@@ -227,6 +227,7 @@ async fn what_is_deleted_loses_its_access_and_what_is_retained_keeps_it() {
     }
     for (kind, name) in [("Token", "pipeline"), ("User", "pipeline"), ("Token", "howdy"), ("User", "howdy")] {
         cluster.delete(kind, name).await;
+        operator.wait_gone(cluster, kind, name).await;
     }
     cluster.delete("Organization", "internal").await;
     operator.wait_gone(cluster, "Organization", "internal").await;

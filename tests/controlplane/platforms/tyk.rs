@@ -340,7 +340,7 @@ async fn a_lost_technical_administrator_is_made_anew() {
     // With it in memory nothing is lost; after a restart it is.
     scene.operator.restart().await;
     let cluster = &scene.cluster;
-    cluster.apply("{kind: User, metadata: {name: bob}, spec: {organizationRef: {name: jively}, type: Machine, email: bob@jively.example}}").await;
+    cluster.apply("{kind: User, metadata: {name: bob}, spec: {organizationRef: {name: jively}, type: Machine, email: bob@jively.example, tyk: {permissions: {apis: read}}}}").await;
     scene.operator.wait_ready(cluster, "User", "bob").await;
     let second = cluster.secret(&name).await.unwrap();
     assert_ne!(first["userID"], second["userID"]);

@@ -98,6 +98,7 @@ impl World {
             drift: if fields { vec!["spec.email"] } else { Vec::new() },
             rival: None,
             stale,
+            shows_key: false,
             shown_again: Vec::new(),
         }
     }
@@ -186,7 +187,7 @@ impl World {
         let token = self.token_facts(draft);
         let recorded_id = draft.id.map(|id| id.to_string());
         let candidates: Vec<Candidate<Change>> = records.iter().map(|object| self.candidate(object, slots)).collect();
-        let missing = !self.outage && is_missing(&token, recorded_id.as_deref(), &candidates);
+        let missing = !self.outage && is_missing(&token, recorded_id.as_deref(), &candidates, draft.open);
         let request = self.cluster.resolve.filter(|request| draft.resolved != Some(*request));
         let answered = |secret: &Secret| secret.label != Label::Foreign && secret.rotated_for == self.cluster.rotate;
         let answered = self.cluster.secrets.iter().take(slots).flatten().any(answered);
@@ -238,7 +239,7 @@ impl World {
 }
 
 /// Whether what the resource stands for is not shown: what a believed Secret names, else what status records.
-fn is_missing(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidate<Change>]) -> bool {
+fn is_missing(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidate<Change>], open: bool) -> bool {
     let shown = |id: &str| candidates.iter().find(|found| found.id == id);
     match &token.credential {
         Some(credential) if credential.sound => shown(&credential.id).is_none(),
@@ -247,6 +248,7 @@ fn is_missing(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidat
         {
             false
         }
-        _ => recorded.is_some_and(|id| shown(id).is_none()),
+        // What an attempt without an answer may have made counts as away.
+        _ => recorded.map_or(open && candidates.is_empty(), |id| shown(id).is_none()),
     }
 }

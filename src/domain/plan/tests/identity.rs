@@ -209,7 +209,7 @@ fn gone_is_what_was_seen_to_be_away_twice_and_not_just_after_its_making() {
         ("again, too soon", made(USER).away(ago(29)), vec![], looks_again()),
         ("again, 30 seconds later", gone(USER), again().0, again().1),
         ("made 89 seconds ago, where 90 may pass", slow(89), vec![], hidden()),
-        ("made 90 seconds ago", slow(90), again().0, again().1),
+        ("made 90 seconds ago", slow(90), vec![Step::RecordAttempt(1), create_as(1)], makes(How::Recreated)),
         (
             "made just now by another's clock, where what is made is shown at once",
             slow(-1).powers(|powers| powers.visible_after = Duration::ZERO),
@@ -223,6 +223,30 @@ fn gone_is_what_was_seen_to_be_away_twice_and_not_just_after_its_making() {
             is("2", How::Known),
         ),
         ("as that, when it counts as gone", gone(USER).shows("2", Ownership::Ours), vec![], is("2", How::Known)),
+    ]);
+}
+
+#[test]
+fn a_creation_without_an_answer_is_waited_for_where_its_mark_may_be_shown_late() {
+    let late = |seconds| {
+        let facts = begun(ORGANIZATION).powers(|powers| powers.visible_after = Duration::from_secs(90));
+        facts.with(|facts| {
+            (facts.attempt, facts.attempt_open) = (1, true);
+            facts.missing_since = Some(ago(seconds));
+        })
+    };
+    let again = || vec![Step::RecordAttempt(2), create_as(2)];
+    check([
+        ("looked for the first time", late(0).with(|f| f.missing_since = None), vec![], looks_again()),
+        ("89 seconds later", late(89), vec![], looks_again()),
+        ("it is shown", late(30).shows("1", Ownership::Ours), vec![], is("1", How::Known)),
+        ("90 seconds later", late(90), again(), makes(How::Created)),
+        (
+            "where everything is shown at once",
+            late(0).powers(|powers| powers.visible_after = Duration::ZERO),
+            vec![create()],
+            makes(How::Created),
+        ),
     ]);
 }
 

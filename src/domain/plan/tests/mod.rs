@@ -136,6 +136,7 @@ impl Facts<Change> {
             drift: Vec::new(),
             rival: None,
             stale: Vec::new(),
+            shows_key: false,
             shown_again: Vec::new(),
         };
         self.with(|facts| facts.candidates.push(candidate))

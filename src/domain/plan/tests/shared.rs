@@ -74,6 +74,7 @@ fn renewing_replaces_it_without_an_overlap() {
     let old = publishes().rotates(every(1)).says(|said| said.issued_at = Some(ago(2 * HOUR)));
     check([
         ("asked for", asked(publishes()), mint(3, None), makes(How::Rotated)),
+        ("asked for while its Secret is gone", asked(without_secret(publishes())), mint(3, None), makes(How::Rotated)),
         ("due", old, mint(3, None), makes(How::Rotated)),
         ("not due", publishes().rotates(every(9)), vec![], is("b", How::Known)),
         (
@@ -133,15 +134,21 @@ fn a_user_gets_a_password_that_is_made_and_a_key_that_is_shown() {
             is("1", How::Known),
         ),
         (
-            "both are renewed on request",
+            "both are renewed on request, the key first",
+            asked(whole()).last(|found| found.shows_key = true),
+            vec![renew(), Step::Stage(0), push(), Step::Promote(0)],
+            is("1", How::Known),
+        ),
+        (
+            "the password alone where keys are hidden",
             asked(whole()),
-            vec![Step::Stage(0), push(), Step::Promote(0), renew()],
+            vec![Step::Stage(0), push(), Step::Promote(0)],
             is("1", How::Known),
         ),
         (
             "a renewal that was cut off goes on",
-            asked(has_login(SlotState::Ours(Content::Staged))),
-            vec![push(), Step::Promote(0), renew()],
+            asked(has_login(SlotState::Ours(Content::Staged))).last(|found| found.shows_key = true),
+            vec![push(), Step::Promote(0)],
             is("1", How::Known),
         ),
         (
@@ -165,7 +172,7 @@ fn a_machine_gets_the_key_alone() {
         let facts = begun(Kind::User).powers(|powers| powers.marks = false).holds(slot(Source::ShownOnce, state));
         facts.recorded("1").shows("1", Ownership::Unmarked)
     };
-    let renews = || vec![Step::ProveWritable(0), renew()];
+    let renews = || vec![Step::ProveWritable(0), Step::RecordAttempt(1), renew()];
     check([
         ("asked for", asked(machine(SlotState::Ours(Content::Whole))), renews(), is("1", How::Known)),
         ("asked for, and lost", asked(machine(SlotState::Absent)), renews(), is("1", How::Known)),

@@ -174,3 +174,17 @@ async fn one_goes_with_its_organisation() {
     scene.organizations().delete(&(), &scope.organization_id).await.unwrap();
     assert_eq!(scene.world().organizations.len(), 0);
 }
+
+#[tokio::test]
+async fn where_no_key_is_accepted_not_one_after_the_other_is_made() {
+    let (scene, scope) = acme().await;
+    let refused = Fault::Answers(401, r#"{"Status":"Error","Message":"Not authorised","Meta":null}"#);
+    scene.world().faults.extend((0..40).map(|_| (Method::GET, "/api/users", refused.clone())));
+    for _ in 0..5 {
+        scene.users().list(&scope, None).await.unwrap_err();
+        scene.pass(60);
+    }
+    assert_eq!(scene.world().technical().len(), 2, "the first, and one more to see whether it is the key");
+    scene.world().faults.clear();
+    scene.users().list(&scope, None).await.unwrap();
+}

@@ -1,5 +1,6 @@
 //! The demo: a plane, the operator as an ordinary process against it, and a manifest that becomes Ready.
 
+mod platform;
 mod report;
 mod state;
 
@@ -16,6 +17,7 @@ use crate::interrupt::Interrupt;
 use crate::owner::{ControlPlane, Error};
 use crate::plane::free_port;
 use crate::progress::{Step, say};
+use platform::{Platform, Played};
 use state::State;
 
 /// How often the resources are looked at.
@@ -42,9 +44,12 @@ pub(crate) struct Demo {
     /// The directory of the custom resource definitions
     #[arg(long, default_value = "crds")]
     crds: PathBuf,
-    /// The resources to apply
-    #[arg(long, default_value = "examples/quickstart.yaml")]
-    manifest: PathBuf,
+    /// The platform to make organisations on; all but embedded are played by the operator's own backend
+    #[arg(long, value_enum, default_value_t = Platform::Embedded)]
+    platform: Platform,
+    /// The resources to apply. Default: the platform's example, of embedded examples/quickstart.yaml
+    #[arg(long)]
+    manifest: Option<PathBuf>,
     /// The operator's rights: a list of policy rules
     #[arg(long, default_value = "charts/org-operator/files/rules.yaml")]
     rules: PathBuf,
@@ -75,6 +80,14 @@ pub(crate) enum DemoError {
     /// The operator ended.
     #[error("the operator ended with {status}; the end of its log:\n{log}")]
     Operator {
+        /// How it ended.
+        status: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// What plays the platform ended, or never began.
+    #[error("org-operator backend ended with {status}; the end of its log:\n{log}")]
+    Backend {
         /// How it ended.
         status: String,
         /// The end of its log.
@@ -112,10 +125,11 @@ fn system(what: impl Into<String>) -> impl FnOnce(io::Error) -> DemoError {
 impl Demo {
     /// Runs the demo until all is Ready (`--once`) or a signal ends it. Must run on the main thread: see [`child`].
     pub(crate) fn run(&self) -> Result<(), DemoError> {
+        let manifest = self.manifest.clone().unwrap_or_else(|| self.platform.manifest());
         for (what, path) in [
             ("operator", &self.operator),
             ("directory of CRDs", &self.crds),
-            ("manifest", &self.manifest),
+            ("manifest", &manifest),
             ("list of rules", &self.rules),
         ] {
             if !path.exists() {
@@ -126,7 +140,7 @@ impl Demo {
         // Signals have their default effect until it is up: a build has to end with a Ctrl-C. The supervisor notices.
         let mut plane = ControlPlane::start_with(Path::new(OWN_PROGRAM))?;
         let interrupt = Interrupt::on_signals().map_err(system("signals cannot be listened to"))?;
-        match self.show(&mut plane, &interrupt) {
+        match self.show(&mut plane, &interrupt, &manifest) {
             // A Ctrl-C also reaches the kubectl that we happen to run, which then fails: that is no failure of ours.
             Err(_) if interrupt.requested() => {}
             result => result?,
@@ -136,7 +150,7 @@ impl Demo {
         Ok(())
     }
 
-    fn show(&self, plane: &mut ControlPlane, interrupt: &Interrupt) -> Result<(), DemoError> {
+    fn show(&self, plane: &mut ControlPlane, interrupt: &Interrupt, manifest: &Path) -> Result<(), DemoError> {
         say(&format!("installing {}", self.crds.display()));
         plane.run([OsStr::new("apply"), "--server-side".as_ref(), "-f".as_ref(), self.crds.as_os_str()])?;
         plane.run(["wait", "--for=condition=Established", "--timeout=60s", "crd", "--all"])?;
@@ -145,14 +159,32 @@ impl Demo {
         let mut operator = self.start_operator(plane, port)?;
         say(&format!("the operator runs as process {} and logs to {}", operator.id(), operator.log().display()));
 
-        say(&format!("applying {}", self.manifest.display()));
+        let mut played = None;
+        if self.platform != Platform::Embedded {
+            played = Played::start(self.platform, &self.operator, plane, interrupt)?;
+            let Some(played) = &played else { return Ok(()) };
+            say(&played.line());
+        }
+
+        say(&format!("applying {}", manifest.display()));
+        let manifest = match &played {
+            Some(played) => played.manifest(plane, manifest)?,
+            None => manifest.to_owned(),
+        };
         let begun = Instant::now();
-        self.apply(plane, interrupt)?;
-        let Some(states) = self.wait(plane, &mut operator, interrupt, begun)? else {
+        apply(plane, interrupt, &manifest)?;
+        if let Some(line) = played.as_ref().map(|played| played.give_secrets(plane)).transpose()?.flatten() {
+            say(&line);
+        }
+        let Some(states) = self.wait(plane, &mut operator, interrupt, begun, &manifest)? else {
             return Ok(());
         };
 
-        let text = report::text(plane, &states, begun.elapsed(), port)?;
+        let mut text = report::text(plane, &states, begun.elapsed())?;
+        text.push_str(&match &played {
+            Some(played) => played.trial(plane, &self.operator)?,
+            None => report::trial(&states, port),
+        });
         let mut output = io::stdout().lock();
         writeln!(output, "{text}").map_err(system("standard output is closed"))?;
         if !self.once {
@@ -160,22 +192,15 @@ impl Demo {
                 .map_err(system("standard output is closed"))?;
             while !interrupt.wait(Duration::from_secs(30)) {
                 alive(&mut operator, plane)?;
+                if let Some(played) = &mut played {
+                    played.alive()?;
+                }
             }
+        }
+        if let Some(played) = &mut played {
+            played.stop(PATIENCE)?;
         }
         operator.stop(PATIENCE).map_err(system("the operator cannot be stopped"))
-    }
-
-    /// Applies the manifest. A kind may be established a moment before kubectl can discover it.
-    fn apply(&self, plane: &ControlPlane, interrupt: &Interrupt) -> Result<(), DemoError> {
-        let until = Instant::now() + DISCOVERED_WITHIN;
-        loop {
-            let arguments = [OsStr::new("apply"), "-f".as_ref(), self.manifest.as_os_str()];
-            match plane.run(arguments) {
-                Err(Error::Refused { message, .. })
-                    if message.contains("no matches for kind") && Instant::now() < until && !interrupt.wait(LOOK) => {}
-                result => return result.map(drop).map_err(Into::into),
-            }
-        }
     }
 
     fn start_operator(&self, plane: &ControlPlane, port: u16) -> Result<Program, DemoError> {
@@ -199,13 +224,14 @@ impl Demo {
         operator: &mut Program,
         interrupt: &Interrupt,
         begun: Instant,
+        manifest: &Path,
     ) -> Result<Option<Vec<State>>, DemoError> {
         let limit = Duration::from_secs(self.within);
         let mut step: Option<Step> = None;
         let mut late = false;
         let mut seen: Vec<String> = Vec::new();
         loop {
-            let states = self.states(plane)?;
+            let states = states_of(plane, manifest)?;
             let ready = states.iter().filter(|state| state.ready).count();
             let step = step.get_or_insert_with(|| Step::begin("waiting until all are Ready", count(states.len())));
             for line in states.iter().map(State::line) {
@@ -215,7 +241,7 @@ impl Demo {
                 }
             }
             if states.is_empty() {
-                return Err(DemoError::Empty { manifest: self.manifest.clone() });
+                return Err(DemoError::Empty { manifest: manifest.to_owned() });
             }
             if ready == states.len() {
                 return Ok(Some(states));
@@ -237,15 +263,26 @@ impl Demo {
             }
         }
     }
+}
 
-    /// The resources of the manifest as they are now.
-    fn states(&self, plane: &ControlPlane) -> Result<Vec<State>, DemoError> {
-        let text =
-            plane.run([OsStr::new("get"), "-f".as_ref(), self.manifest.as_os_str(), "-o".as_ref(), "json".as_ref()])?;
-        let found: Value = serde_json::from_str(&text)
-            .map_err(|error| Error::Content { what: "the answer of kubectl get".to_owned(), source: error.into() })?;
-        Ok(state::states(&found))
+/// Applies a manifest. A kind may be established a moment before kubectl can discover it.
+fn apply(plane: &ControlPlane, interrupt: &Interrupt, manifest: &Path) -> Result<(), DemoError> {
+    let until = Instant::now() + DISCOVERED_WITHIN;
+    loop {
+        match plane.run([OsStr::new("apply"), "-f".as_ref(), manifest.as_os_str()]) {
+            Err(Error::Refused { message, .. })
+                if message.contains("no matches for kind") && Instant::now() < until && !interrupt.wait(LOOK) => {}
+            result => return result.map(drop).map_err(Into::into),
+        }
     }
+}
+
+/// The resources of a manifest as they are now.
+fn states_of(plane: &ControlPlane, manifest: &Path) -> Result<Vec<State>, DemoError> {
+    let text = plane.run([OsStr::new("get"), "-f".as_ref(), manifest.as_os_str(), "-o".as_ref(), "json".as_ref()])?;
+    let found: Value = serde_json::from_str(&text)
+        .map_err(|error| Error::Content { what: "the answer of kubectl get".to_owned(), source: error.into() })?;
+    Ok(state::states(&found))
 }
 
 /// Fails if the operator or the plane has ended.

@@ -12,7 +12,7 @@ const NAMES_AND_KEYS: &str =
     r#"go-template={{range .items}}{{.metadata.name}}{{range $key, $value := .data}} {{$key}}{{end}}{{"\n"}}{{end}}"#;
 
 /// The whole text.
-pub(super) fn text(plane: &ControlPlane, states: &[State], took: Duration, port: u16) -> Result<String, Error> {
+pub(super) fn text(plane: &ControlPlane, states: &[State], took: Duration) -> Result<String, Error> {
     let mut text = format!("\nAll {} are Ready after {:.1} s.\n", states.len(), took.as_secs_f64());
     let namespaces: BTreeSet<&str> = states.iter().map(|state| state.namespace.as_str()).collect();
     for namespace in namespaces {
@@ -32,22 +32,26 @@ pub(super) fn text(plane: &ControlPlane, states: &[State], took: Duration, port:
         plane.kubeconfig().display(),
         plane.kubectl_path().display()
     );
+    Ok(text)
+}
+
+/// How to try a token of the operator's own backend.
+pub(super) fn trial(states: &[State], port: u16) -> String {
     let token = states.iter().find(|state| state.kind == "Token");
-    if let Some((token, secret)) = token.and_then(|token| Some((token, token.secret.as_ref()?))) {
-        let read = format!(
-            "kubectl get secret {secret} --namespace {} -o go-template='{{{{.data.token | base64decode}}}}'",
-            token.namespace
-        );
-        let _ = write!(
-            text,
-            "\nRead a Secret, here the token:\n  {read}\n\
+    let Some((token, secret)) = token.and_then(|token| Some((token, token.secret.as_ref()?))) else {
+        return String::new();
+    };
+    let read = format!(
+        "kubectl get secret {secret} --namespace {} -o go-template='{{{{.data.token | base64decode}}}}'",
+        token.namespace
+    );
+    format!(
+        "\nRead a Secret, here the token:\n  {read}\n\
              \nAsk the operator's embedded backend whose token it is, and whether it is live:\n  \
              TOKEN=$({read})\n  \
              curl -sS -H \"Authorization: Bearer $TOKEN\" --data-urlencode \"token=$TOKEN\" \
              http://127.0.0.1:{port}/oauth2/introspect\n"
-        );
-    }
-    Ok(text)
+    )
 }
 
 /// `name key key` lines as two columns.
