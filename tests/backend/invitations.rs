@@ -89,6 +89,10 @@ async fn nothing_secret_is_in_the_log() {
     for wrong in [format!("{base}/Invitations/{code}"), format!("{base}//invitations/{code}/"), format!("{link}/x")] {
         assert_eq!(open(&wrong).await, 404, "{wrong}");
     }
+    let spelled = format!("{base}/%69nvitations/{code}");
+    for wrong in [spelled, format!("{rockit}/{PASSPHRASE}"), format!("{rockit}/be/v2/{LINK}")] {
+        assert_eq!(open(&wrong).await, 404, "{wrong}");
+    }
     assert_eq!(open(&link).await, 200);
 
     let password = secrets[6].clone();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -54,9 +54,11 @@ async fn a_body_that_is_too_long_is_refused() {
     let url = format!("{}/organization", backend.url("rockfish-admin"));
     let create = async |length: usize| {
         let body = json!({ "name": "a".repeat(length) });
-        client().post(&url).json(&body).send().await.unwrap().status().as_u16()
+        let answer = client().post(&url).json(&body).send().await.unwrap();
+        (answer.status().as_u16(), answer.json::<Value>().await.unwrap()["error"].clone())
     };
-    assert_eq!((create(50).await, create(100).await), (201, 413));
+    assert_eq!(create(50).await, (201, Value::Null));
+    assert_eq!(create(100).await, (413, json!("too_large")), "in the dialect's own words");
     backend.stop().await;
 }
 

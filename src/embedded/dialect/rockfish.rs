@@ -21,7 +21,8 @@
 //! - Users are global. One who is removed from an organisation, or whose organisation is deleted, goes on.
 //! - An organisation's first membership makes its default project, owned by that user; later ones make none.
 //! - A token is minted for the organisation that its user has been in longest. A token from before any membership
-//!   serves in every organisation that its user joins later.
+//!   serves in every organisation that its user joins later; the others act in their own organisation and in no other,
+//!   whatever their user is a member of. The user and their tokens are theirs with each of them.
 //! - Without `X-Organization-ID` the active organisation is the token's, else the one that its user has been in longest.
 //!   An organisation or project that is not the caller's is 403, whether it exists or not.
 //! - Any member may create a project; its owner and the organisation's admins may rename and delete it.

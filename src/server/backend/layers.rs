@@ -4,7 +4,8 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::header::RETRY_AFTER;
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
@@ -12,8 +13,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Json, Router};
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::Limited;
+use percent_encoding::percent_decode_str;
 use serde_json::json;
-use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::{Face, Limits};
@@ -22,15 +24,22 @@ use crate::telemetry::BackendMetrics;
 /// What follows in a path is an id and the code that enables an account.
 const INVITATIONS: &str = "invitations";
 
+/// What is logged in place of a path that nothing is served at: whoever mistypes an address may have a secret in it.
+const UNKNOWN: &str = "(unknown path)";
+
 /// The longest path that is logged, in bytes.
 const PATH: usize = 200;
 
-/// Refuses what goes beyond the limits: 413 for a body, 429 with `Retry-After` for too many requests, 408 for one that is
-/// not done in time. What the platforms answer then is not on their public pages, so these are HTTP's own words.
+/// Refuses what goes beyond the limits: 413 for a body, in the words of whoever reads it, 429 with `Retry-After` for too many
+/// requests, 408 for one that is not done in time. What the platforms answer to the last two is not on their public pages,
+/// so these are HTTP's own words.
 pub(super) fn limited(router: Router, limits: &Limits) -> Router {
+    let body = limits.body;
+    // Whoever reads the body refuses it in their own words, also one whose declared length is too long.
+    let limit = move |request: Request| async move { request.map(|whole| Body::new(Limited::new(whole, body))) };
     router
-        .layer(DefaultBodyLimit::max(limits.body))
-        .layer(RequestBodyLimitLayer::new(limits.body))
+        .layer(DefaultBodyLimit::max(body))
+        .layer(middleware::map_request(limit))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, limits.request))
         .layer(middleware::from_fn_with_state(Gate::new(limits.requests_per_second), admit))
 }
@@ -72,7 +81,8 @@ struct Observer {
 async fn observe(State(observer): State<Observer>, request: Request, next: Next) -> Response {
     let began = Instant::now();
     let method = request.method().clone();
-    let path = hidden(request.uri().path());
+    let is_known = request.extensions().get::<MatchedPath>().is_some();
+    let path = if is_known { hidden(request.uri().path()) } else { UNKNOWN.to_owned() };
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), began.elapsed());
     observer.metrics.request(observer.face.dialect(), method.as_str(), status, took);
@@ -88,11 +98,16 @@ async fn observe(State(observer): State<Observer>, request: Request, next: Next)
 }
 
 /// The path as it may be logged: what follows `invitations` is left out, in whatever case and behind whatever it stands,
-/// because a link that was typed wrong and found nothing still has the code in it. A very long one is cut.
+/// because a link that was typed wrong and found nothing still has the code in it; also if letters of the word are written
+/// as `%69`. A very long one is cut.
 pub fn hidden(path: &str) -> String {
     let lower = path.to_ascii_lowercase();
     if let Some(at) = lower.find(INVITATIONS) {
         return format!("{}/…", cut(&path[..at + INVITATIONS.len()]));
+    }
+    let decoded = percent_decode_str(&lower).decode_utf8_lossy();
+    if decoded.to_ascii_lowercase().contains(INVITATIONS) {
+        return format!("/{INVITATIONS}/…");
     }
     cut(path)
 }
@@ -108,7 +123,6 @@ fn cut(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::body::Body;
     use axum::routing::{get, post};
     use tower::ServiceExt as _;
 
@@ -131,6 +145,8 @@ mod tests {
             ("/Invitations/1/s3cret", "/Invitations/…"),
             ("//x/invitations//1/s3cret", "//x/invitations/…"),
             ("/invitations%2F1%2Fs3cret", "/invitations/…"),
+            ("/%69nvitations/1/s3cret", "/invitations/…"),
+            ("/be/v1/users/%49nvit%61tions%2f1%2fs3cret", "/invitations/…"),
         ] {
             assert_eq!(hidden(path), logged);
         }
@@ -155,7 +171,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_body_is_refused_before_it_is_read_and_while() {
+    async fn a_long_body_is_refused_whether_it_says_so_or_not() {
         let echo = Router::new().route("/", post(|body: axum::body::Bytes| async { body }));
         for (body, status) in [("12345678", StatusCode::OK), ("123456789", StatusCode::PAYLOAD_TOO_LARGE)] {
             for declared in [true, false] {

@@ -1,5 +1,6 @@
 //! The public API: whose organisations and projects, and which of them the headers choose.
 
+use jiff::Timestamp;
 use org_operator::embedded::dialect::rockfish::admin_router;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
@@ -81,6 +82,14 @@ async fn a_token_acts_in_the_organisation_that_it_was_minted_for() {
     rockfish.join(&first, &user, json!([])).await;
     assert_eq!(part(&mint().await, 1)["org_id"], json!(first));
     assert_eq!(rockfish.read(&of_second, "/organization/active").await.member("id"), second);
+    // And in no other, of which its user is a member too.
+    let listed = rockfish.read(&of_second, "/organization").await.json();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(second)));
+    let chosen = rockfish.call_in(&of_second, Some(&first), Method::GET, "/project", None).await;
+    assert_eq!(chosen.status, StatusCode::FORBIDDEN, "{}", chosen.text);
+    for path in [format!("/organization/{first}"), format!("/project/{}", default_project(&rockfish, &first).await)] {
+        assert_eq!(rockfish.read(&of_second, &path).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
 
     rockfish.admin.delete(&format!("/organization/{second}/user/{user}")).await;
     assert_eq!(rockfish.read(&of_second, "/organization").await.status, StatusCode::UNAUTHORIZED);
@@ -163,4 +172,10 @@ async fn projects_are_renamed_by_their_owner_and_by_admins_and_seen_in_their_org
     ] {
         assert_eq!(rockfish.call(token, Method::DELETE, &path, None).await.status, status);
     }
+}
+
+/// The id of that organisation's default project.
+async fn default_project(rockfish: &Rockfish, organization: &str) -> String {
+    let all = rockfish.data.directory.projects(Some(organization), Timestamp::MAX).await.unwrap();
+    all.into_iter().find(|project| project.is_default).unwrap().id
 }

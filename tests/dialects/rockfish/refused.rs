@@ -1,8 +1,13 @@
 //! What is refused: wrong credentials, wrong bodies, names at their limits, what is not there.
 
+use std::time::Duration;
+
 use org_operator::embedded::dialect::rockfish;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use super::{INVITE, Rockfish};
 use crate::served::Listener;
@@ -155,4 +160,26 @@ async fn a_web_page_may_not_use_the_admin_api() {
     let (bearer, origin) = (format!("Bearer {token}"), ("origin", "https://console.example.org"));
     let public = [("authorization", &*bearer), origin];
     assert_eq!(rockfish.public.send(Method::GET, "/organization", &public, None).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn an_id_that_is_no_text_is_refused_in_the_same_words() {
+    let rockfish = Rockfish::new(&[]).await;
+    let (_, token) = rockfish.user("info@rockfish.ai").await;
+    for path in ["/user/%FF", "/project/%FF"] {
+        for answer in [rockfish.admin.get(path).await, rockfish.read(&token, path).await] {
+            assert_eq!((answer.status, &*answer.member("error")), (StatusCode::NOT_FOUND, "no_such_path"), "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_read_of_who_has_not_the_invite_code() {
+    let rockfish = Rockfish::new(&[]).await;
+    let mut stream = TcpStream::connect(&rockfish.public.host).await.unwrap();
+    stream.write_all(b"POST /user?invite=x HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n{").await.unwrap();
+    let mut status = [0; 12];
+    // The rest of the body never comes.
+    timeout(Duration::from_secs(30), stream.read_exact(&mut status)).await.expect("it waits for the body").unwrap();
+    assert_eq!(&status, b"HTTP/1.1 401");
 }

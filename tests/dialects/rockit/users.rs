@@ -251,3 +251,12 @@ async fn a_change_of_everything_is_one_write() {
     let invitations = rockit.data.directory.invitations().await.unwrap();
     assert_eq!((invitations.len(), &*invitations[0].email), (1, "jo@example.com"));
 }
+
+#[tokio::test]
+async fn a_name_that_is_no_text_is_refused_in_the_same_words() {
+    let rockit = Rockit::new(&[]).await;
+    let by = rockit.administrator("ExampleOrg").await;
+    for path in ["/be/v1/users/%FF", "/be/v1/roles/%FF"] {
+        is_refused(&rockit.read(&by, path).await, StatusCode::NOT_FOUND, "item-not-found");
+    }
+}

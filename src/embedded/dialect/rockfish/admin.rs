@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
 use super::ROCKFISH;
+use super::caller::Path;
 use super::refusal::Refusal;
 use super::shown::{Base, ShownOrganization, ShownProject, ShownToken, ShownUser, created};
 use crate::domain::entity::{Kind, NewOrganization, TykSettings};

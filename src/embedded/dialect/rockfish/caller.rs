@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{self, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use super::refusal::Refusal;
 use crate::embedded::dialect::Serving;
@@ -31,8 +32,12 @@ impl FromRequestParts<Arc<Serving>> for Authenticated {
     async fn from_request_parts(parts: &mut Parts, serving: &Arc<Serving>) -> Result<Self, Refusal> {
         let token = bearer(&parts.headers).ok_or(Refusal::Unauthorized)?;
         let caller = serving.directory.caller(&token, serving.clock.now(), serving.seen()).await?;
+        let mut caller = caller.ok_or(Refusal::Unauthorized)?;
+        if let Some(own) = &caller.organization_id {
+            caller.memberships.retain(|membership| membership.organization_id == *own);
+        }
         Ok(Self {
-            caller: caller.ok_or(Refusal::Unauthorized)?,
+            caller,
             organization: chosen(&parts.headers, ORGANIZATION)?,
             project: chosen(&parts.headers, PROJECT)?,
         })
@@ -89,5 +94,19 @@ impl Authenticated {
             return Ok(());
         }
         Err(Refusal::Forbidden("only the project's owner and an Admin of its organization may do this"))
+    }
+}
+
+/// What the path names, as [`axum::extract::Path`]; one that is no text is a path that nothing is served at.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match extract::Path::from_request_parts(parts, state).await {
+            Ok(extract::Path(named)) => Ok(Self(named)),
+            Err(_) => Err(Refusal::NoSuchPath),
+        }
     }
 }

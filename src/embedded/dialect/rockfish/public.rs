@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{FromRequestParts, Query, State};
 use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::ROCKFISH;
 use super::admin::{gone, new_user, set_member};
-use super::caller::Authenticated;
+use super::caller::{Authenticated, Path};
 use super::refusal::Refusal;
 use super::shown::{Base, ShownOrganization, ShownProject, ShownToken, ShownUser, created};
 use crate::domain::entity::Kind;
@@ -26,22 +26,30 @@ type Body = Result<Members, BodyError>;
 /// What is refused to somebody who asks for another's, whether it exists or not.
 const NOT_YOURS: Refusal = Refusal::Forbidden("this is not yours");
 
+/// Somebody who knows the invite code. Who does not is refused before anything of the body is read.
+pub(super) struct Invited;
+
 #[derive(Deserialize)]
-pub(super) struct Invited {
+struct Code {
     invite: String,
+}
+
+impl FromRequestParts<Arc<Serving>> for Invited {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, serving: &Arc<Serving>) -> Result<Self, Refusal> {
+        let Query(Code { invite }) = Query::try_from_uri(&parts.uri).map_err(|_| Refusal::Unauthorized)?;
+        if secret::is_right(&serving.secret, &invite) { Ok(Self) } else { Err(Refusal::Unauthorized) }
+    }
 }
 
 /// Anyone who knows the invite code may create a user.
 pub(super) async fn create_user(
     State(serving): Served,
+    _: Invited,
     base: Base,
-    invited: Result<Query<Invited>, QueryRejection>,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let Query(Invited { invite }) = invited.map_err(|_| Refusal::Unauthorized)?;
-    if !secret::is_right(&serving.secret, &invite) {
-        return Err(Refusal::Unauthorized);
-    }
     new_user(&serving, &base, body?).await
 }
 

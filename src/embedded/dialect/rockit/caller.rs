@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{self, FromRequestParts};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use secrecy::SecretString;
+use serde::de::DeserializeOwned;
 
 use super::Face;
 use super::refusal::Refusal;
@@ -102,5 +103,19 @@ impl Member {
             self.may_handle(role.rights)?;
         }
         Ok(())
+    }
+}
+
+/// What the path names, as [`axum::extract::Path`]; one that is no text is a path that nothing is served at.
+pub(super) struct Path<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Path<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Refusal> {
+        match extract::Path::from_request_parts(parts, state).await {
+            Ok(extract::Path(named)) => Ok(Self(named)),
+            Err(_) => Err(Refusal::NotFound("nothing is served at this path")),
+        }
     }
 }

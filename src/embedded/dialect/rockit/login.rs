@@ -1,7 +1,7 @@
 //! Sessions of the older generation, and the links of invitations.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY};
 use axum::response::{Html, IntoResponse};
@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Value, json};
 
-use super::caller::header;
+use super::caller::{Path, header};
 use super::refusal::Refusal;
 use super::shown::success_with;
 use super::{Face, Served};

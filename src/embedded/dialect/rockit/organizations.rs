@@ -2,11 +2,11 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use serde_json::Value;
 
 use super::Served;
-use super::caller::Caller;
+use super::caller::{Caller, Path};
 use super::refusal::Refusal;
 use super::shown::success;
 use crate::embedded::Rights;

@@ -1,11 +1,11 @@
 //! Roles.
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use serde_json::Value;
 
 use super::admin::name;
-use super::caller::Caller;
+use super::caller::{Caller, Path};
 use super::refusal::Refusal;
 use super::shown::{role, success, success_with};
 use super::{ADMINISTRATORS, Face, Served};

@@ -1,12 +1,12 @@
 //! Users of the caller's organisation: persons and machines.
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use super::admin::{email, label, name};
-use super::caller::{Caller, Member};
+use super::caller::{Caller, Member, Path};
 use super::organizations::Parameters;
 use super::refusal::Refusal;
 use super::shown::{USER_MEMBERS, success, success_with, user};
