@@ -35,12 +35,16 @@ fn table(columns: &[(String, Vec<Tried>)]) -> String {
         labels => labels.join(", "),
     };
     let mut text = String::from("| |");
-    shared.iter().for_each(|(labels, _)| write!(text, " {} |", heading(labels)).unwrap());
+    for (labels, _) in &shared {
+        write!(text, " {} |", heading(labels)).unwrap();
+    }
     text.push_str("\n|---|");
-    shared.iter().for_each(|_| text.push_str("---|"));
+    text.push_str(&"---|".repeat(shared.len()));
     for (row, capability) in Capability::ALL.into_iter().enumerate() {
         write!(text, "\n| {} |", capability.name()).unwrap();
-        shared.iter().for_each(|(_, cells)| write!(text, " {} |", cell(cells[row])).unwrap());
+        for (_, cells) in &shared {
+            write!(text, " {} |", cell(cells[row])).unwrap();
+        }
     }
     text.push('\n');
     text

@@ -149,7 +149,7 @@ async fn with_token(subject: &Subject, org: &Org, capability: Capability, word: 
             after.len() == listed.len() + 1 && after.iter().any(|one| one.id == made.as_ref().unwrap().record.id)
         }
         Capability::TokenExpiry => {
-            let expires_at = Some(subject.time.clock().now() + std::time::Duration::from_secs(3600));
+            let expires_at = Some(subject.time.clock().now() + std::time::Duration::from_hours(1));
             let made = Backend::<Token>::create(api, NewToken { expires_at, ..new_token(&of, "1") }).await;
             outcome(made).is_some_and(|made| made.record.expires_at.is_some())
         }

@@ -104,7 +104,7 @@ pub(crate) async fn rests_in_maintenance(subject: &Subject) {
             assert_eq!(sent, 0, "{operation:?}");
             continue;
         }
-        let pause = Duration::from_secs(900);
+        let pause = Duration::from_mins(15);
         assert_eq!(error.kind, FaultKind::Unavailable(Some(pause)), "{operation:?}");
         assert_eq!(error.kind.outcome(), (Reason::PlatformUnavailable, Requeue::NotBefore(pause)));
         let again: Error = operation.run(subject, &*api, &target).await.unwrap_err();

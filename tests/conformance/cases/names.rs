@@ -11,56 +11,56 @@ use crate::subject::{Platform, Subject};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Taken {
     /// Client and server.
-    ByBoth,
+    Both,
     /// Neither.
-    ByNobody,
+    Nobody,
     /// The server would take it, and the client refuses what no person can tell apart.
-    ByServer,
+    Server,
     /// No rule is documented, so the client knows none and the server says it.
-    ByClient,
+    Client,
 }
 
-use Taken::{ByBoth, ByClient, ByNobody, ByServer};
+use Taken::{Both, Client, Nobody, Server};
 
 fn names(platform: Platform) -> Vec<(String, Taken)> {
     let own = |names: &[(&str, Taken)]| names.iter().map(|(name, taken)| ((*name).to_owned(), *taken)).collect();
     let mut all: Vec<(String, Taken)> = match platform {
         Platform::Rockit => own(&[
-            ("ab", ByBoth),
-            ("A_9", ByBoth),
-            ("__", ByBoth),
-            ("", ByNobody),
-            ("a", ByNobody),
-            ("a-b", ByNobody),
-            ("a.b", ByNobody),
-            ("a b", ByNobody),
-            ("äb", ByNobody),
-            ("ab\n", ByNobody),
-            ("a/b", ByNobody),
-            ("..", ByNobody),
+            ("ab", Both),
+            ("A_9", Both),
+            ("__", Both),
+            ("", Nobody),
+            ("a", Nobody),
+            ("a-b", Nobody),
+            ("a.b", Nobody),
+            ("a b", Nobody),
+            ("äb", Nobody),
+            ("ab\n", Nobody),
+            ("a/b", Nobody),
+            ("..", Nobody),
         ]),
         _ => own(&[
-            ("a", ByBoth),
-            ("Example Organisation", ByBoth),
-            ("müller & söhne", ByBoth),
-            ("日本語 🦀", ByBoth),
-            ("a/b", ByBoth),
-            ("..", ByBoth),
-            ("?x=1#y%2F", ByBoth),
-            (r#"{"$ne": "\"}"#, ByBoth),
-            ("' OR 1=1 --", ByBoth),
+            ("a", Both),
+            ("Example Organisation", Both),
+            ("müller & söhne", Both),
+            ("日本語 🦀", Both),
+            ("a/b", Both),
+            ("..", Both),
+            ("?x=1#y%2F", Both),
+            (r#"{"$ne": "\"}"#, Both),
+            ("' OR 1=1 --", Both),
         ]),
     };
     match platform {
-        Platform::Rockit => all.extend([("x".repeat(50), ByBoth), ("x".repeat(51), ByNobody)]),
+        Platform::Rockit => all.extend([("x".repeat(50), Both), ("x".repeat(51), Nobody)]),
         Platform::Embedded => {
-            all.extend(own(&[("", ByNobody), ("a\nb", ByNobody), (" a", ByNobody), ("a\u{202e}b", ByNobody)]))
+            all.extend(own(&[("", Nobody), ("a\nb", Nobody), (" a", Nobody), ("a\u{202e}b", Nobody)]));
         }
-        Platform::Tyk => all.extend(own(&[("a\nb", ByNobody), ("", ByServer), ("  ", ByServer)])),
-        Platform::Rockfish => all.extend(own(&[("", ByClient), ("a\nb", ByClient), (" a", ByClient)])),
+        Platform::Tyk => all.extend(own(&[("a\nb", Nobody), ("", Server), ("  ", Server)])),
+        Platform::Rockfish => all.extend(own(&[("", Client), ("a\nb", Client), (" a", Client)])),
     }
     if platform != Platform::Rockit {
-        all.push(("ü".repeat(253), ByBoth));
+        all.push(("ü".repeat(253), Both));
     }
     all
 }
@@ -70,15 +70,15 @@ pub(crate) async fn of_organizations(subject: &Subject) {
     let api = &*subject.api;
     for (name, taken) in names(subject.variant.platform) {
         let checked = api.check_name(Kind::Organization, &name);
-        assert_eq!(checked.is_ok(), matches!(taken, ByBoth | ByClient), "{name:?}: {checked:?}");
-        if taken != ByBoth {
-            assert_eq!(subject.try_elsewhere(&name).await.is_ok(), taken == ByServer, "{name:?}");
+        assert_eq!(checked.is_ok(), matches!(taken, Both | Client), "{name:?}: {checked:?}");
+        if taken != Both {
+            assert_eq!(subject.try_elsewhere(&name).await.is_ok(), taken == Server, "{name:?}");
         }
-        if taken == ByServer {
+        if taken == Server {
             continue;
         }
         let made = subject.create(subject.new_organization(&name)).await;
-        if taken != ByBoth {
+        if taken != Both {
             refused(made, FaultKind::Invalid);
             assert_eq!(subject.organizations_called(&name).await, 0, "{name:?}");
             continue;
@@ -100,10 +100,10 @@ pub(crate) async fn of_users(subject: &Subject) {
     let names = if emails {
         let long = format!("{}@{}.example.org", "x".repeat(64), "y".repeat(63));
         [
-            ("a@b".to_owned(), ByBoth),
-            ("ü@example.org".to_owned(), ByBoth),
-            ("a+b/c?d#e@example.org".to_owned(), ByBoth),
-            (long, ByBoth),
+            ("a@b".to_owned(), Both),
+            ("ü@example.org".to_owned(), Both),
+            ("a+b/c?d#e@example.org".to_owned(), Both),
+            (long, Both),
         ]
         .into()
     } else {
@@ -111,12 +111,12 @@ pub(crate) async fn of_users(subject: &Subject) {
     };
     for (name, taken) in names {
         let checked = org.api.check_name(Kind::User, &name);
-        assert_eq!(checked.is_ok(), taken == ByBoth, "{name:?}: {checked:?}");
+        assert_eq!(checked.is_ok(), taken == Both, "{name:?}: {checked:?}");
         let machine = subject.new_machine(&org, "word");
         let (username, email) = (name.clone(), emails.then(|| name.clone()));
         let new = NewUser { idempotency_key: format!("user {name}"), username, email, ..machine };
         let made = Backend::<User>::create(&*org.api, new).await;
-        if taken != ByBoth {
+        if taken != Both {
             refused(made, FaultKind::Invalid);
             continue;
         }

@@ -149,7 +149,7 @@ pub(crate) async fn are_changed_only_as_asked(subject: &Subject) {
     };
     subject.settle();
     let found = find(api, Lookup::Id(id.clone())).await.unwrap();
-    assert_eq!(found, [changed.clone()]);
+    assert_eq!(found, std::slice::from_ref(&changed));
     assert_eq!((&*changed.name, changed.owner.as_deref()), ("Alpha", None));
     if subject.variant.platform == Platform::Tyk {
         assert_eq!(changed.tyk.cname, change.tyk.cname);

@@ -131,13 +131,13 @@ pub(crate) async fn end_when_they_are_to(subject: &Subject) {
     let (ci, _) = subject.machine(&org, "ci").await;
     subject.settle();
     let of = org.of(&ci.id);
-    let expires_at = Some(subject.time.clock().now() + Duration::from_secs(600));
+    let expires_at = Some(subject.time.clock().now() + Duration::from_mins(10));
     let new = NewToken { expires_at, ..new_token(&of, "1") };
     let made = Backend::<Token>::create(&*org.api, new).await;
     let Some(made) = able(&*org.api, Capability::TokenExpiry, made) else { return };
     let value = made.one_time.unwrap();
     assert_eq!(logs_in(&org, &of, &value).await, Some(made.record.id.clone()));
-    subject.time.pass(Duration::from_secs(600));
+    subject.time.pass(Duration::from_mins(10));
     assert_eq!(logs_in(&org, &of, &value).await, None);
     assert_eq!(find(&org, &of, Lookup::Id(made.record.id)).await.unwrap(), []);
 }

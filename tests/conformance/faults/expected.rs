@@ -1,5 +1,7 @@
 //! What each request is for, what each fault means for such a request, and what the operator makes of it.
 
+#![allow(clippy::match_same_arms, reason = "a line for each case, because their reasons differ")]
+
 use std::time::Duration;
 
 use org_operator::domain::condition::Reason;

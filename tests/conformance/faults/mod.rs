@@ -10,8 +10,8 @@ mod scene;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
-use std::sync::{LazyLock, Mutex};
 
 use futures::{StreamExt as _, stream};
 use org_operator::domain::fault::FaultKind;
@@ -23,7 +23,6 @@ use crate::operations::{Operation, PASSWORD, Target};
 use crate::subject::{Credential, Org, PATIENCE, Platform, Subject, Variant, over_http};
 use expected::{Expected, Role, Step, condition, expected, steps};
 use fault::{Fault, IMPATIENCE};
-use log::LOG;
 use proxy::{Proxy, Traps};
 use scene::Scene;
 
@@ -295,7 +294,7 @@ async fn run_all(stage: &Stage, cases: impl Iterator<Item = (usize, Case)>, at_o
 }
 
 async fn every_fault(platform: Platform) {
-    LazyLock::force(&LOG);
+    log::begin();
     let stage = Stage::new(platform).await;
     stage.rehearse().await;
     let mut cases = Vec::new();
@@ -318,9 +317,9 @@ async fn every_fault(platform: Platform) {
     let mut wrong = [long, short, endless].concat();
     wrong.sort_unstable();
     assert!(wrong.is_empty(), "{} of {all} cases:\n{}", wrong.len(), wrong.join("\n"));
-    let log = LOG.text();
-    assert!(log.contains("127.0.0.1"), "nothing was logged");
-    let told = stage.used.lock().unwrap().iter().find(|secret| log.contains(*secret)).cloned();
+    let logged = log::text();
+    assert!(logged.contains("127.0.0.1"), "nothing was logged");
+    let told = stage.used.lock().unwrap().iter().find(|secret| logged.contains(*secret)).cloned();
     assert_eq!(told, None, "it is in the log");
     assert_eq!(stage.traps.elsewhere.wire.take().len(), 0, "a redirect was followed");
     assert_eq!(stage.traps.received.load(Ordering::Relaxed), 0, "something was sent to a server that nobody trusts");

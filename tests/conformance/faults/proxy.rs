@@ -27,8 +27,11 @@ use super::fault::Fault;
 use crate::subject::{Platform, Subject};
 use crate::wire::{Listener, serve};
 
-/// How long the longest reply is.
+/// How long the longest reply is, in bytes.
 const ENDLESS: usize = 100_000_000;
+
+/// What it is made of.
+static PART: [u8; 65_536] = [b'x'; 65_536];
 
 /// Places that no request may get to.
 pub(crate) struct Traps {
@@ -283,7 +286,7 @@ async fn instead(fault: Fault, shared: &Arc<Shared>, echo: &str) -> Response {
             let shared = Arc::clone(shared);
             let chunks = stream::unfold(0, move |written| {
                 shared.written.store(written, Ordering::Relaxed);
-                let chunk = if written == 0 { Bytes::from_static(b"[\"") } else { Bytes::from_static(&[b'x'; 65_536]) };
+                let chunk = if written == 0 { Bytes::from_static(b"[\"") } else { Bytes::from_static(&PART) };
                 let next = written + chunk.len();
                 futures::future::ready((written < ENDLESS).then_some((Ok::<_, Infallible>(chunk), next)))
             });
