@@ -246,7 +246,7 @@ impl Played {
                 format!(
                     "\nRead a Secret, here the first administrator's password:\n  {password}\n\
                      \nOpen the administrator's invitation, which enables the account, and log in:\n  \
-                     {operator} backend invitations --data-dir {data}   # the link, for curl or a browser\n  \
+                     {operator} backend invitations --data-dir {data}   # the link, for a browser or curl -X POST\n  \
                      curl -sS -H 'Content-Type: application/json' \
                      -d '{{\"orgname\": \"{organization}\", \"username\": \"adminUser\", \"password\": \"'\"$({password})\"'\"}}' \
                      {url}/be/v1/login\n",
