@@ -6,7 +6,7 @@ mod time;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -250,7 +250,11 @@ impl Subject {
     }
 }
 
+/// An authority that nothing here has a certificate of: to read all those of the system takes longer than most tests.
+static AUTHORITY: LazyLock<String> =
+    LazyLock::new(|| rcgen::generate_simple_self_signed(["authority".to_owned()]).unwrap().cert.pem());
+
 /// HTTP with that patience.
 pub(crate) fn over_http(timeout: Duration) -> Service {
-    service(&Trust::System, timeout).unwrap()
+    service(&Trust::Only(AUTHORITY.clone()), timeout).unwrap()
 }
