@@ -18,6 +18,31 @@ async fn organization(cluster: &Cluster, key_pair: bool) {
     cluster.apply_one(&json!({ "kind": "Organization", "metadata": { "name": "acme" }, "spec": spec })).await;
 }
 
+fn config_map(namespace: &str, name: &str, owner: &Value) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": { "name": name, "namespace": namespace, "ownerReferences": [owner] },
+    })
+}
+
+async fn collected(namespace: &str, name: &str) {
+    let gone = eventually("the collector was there", PATIENCE, async || {
+        match plane().run(["get", "configmap", name, "--namespace", namespace]) {
+            Ok(_) => Err("it is still there"),
+            Err(_) => Ok(()),
+        }
+    });
+    gone.await.unwrap();
+}
+
+/// Waits until the collector has seen every `ConfigMap` so far: what it does not know when the owner is deleted in the
+/// foreground, it leaves until the owner is gone.
+async fn the_collector_knows_all(namespace: &str) {
+    let nobody = json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "nobody", "uid": "00000000-0000-0000-0000-000000000000" });
+    plane().apply(&config_map(namespace, "orphan", &nobody)).unwrap();
+    collected(namespace, "orphan").await;
+}
+
 /// A deletion in the foreground, as Argo CD's, collects what an object owns before its finalizers are worked on.
 #[tokio::test]
 async fn a_deletion_in_the_foreground_leaves_the_secrets_of_what_is_retained() {
@@ -34,20 +59,11 @@ async fn a_deletion_in_the_foreground_leaves_the_secrets_of_what_is_retained() {
         "apiVersion": "org-operator.dev/v1alpha1", "kind": "Organization", "name": "acme",
         "uid": made["metadata"]["uid"], "controller": true, "blockOwnerDeletion": false,
     });
-    let config_map = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": { "name": "owned", "namespace": namespace, "ownerReferences": [owner] },
-    });
-    plane().apply(&config_map).unwrap();
+    plane().apply(&config_map(&namespace, "owned", &owner)).unwrap();
+    the_collector_knows_all(&namespace).await;
     let arguments = ["delete", "org", "acme", "--namespace", &namespace, "--cascade=foreground", "--wait=false"];
     plane().run(arguments).unwrap();
-    let collected = eventually("the collector was there", PATIENCE, async || {
-        match plane().run(["get", "configmap", "owned", "--namespace", &namespace]) {
-            Ok(_) => Err("it is still there"),
-            Err(_) => Ok(()),
-        }
-    });
-    collected.await.unwrap();
+    collected(&namespace, "owned").await;
     assert_eq!(cluster.value("acme-keypair", "private.pem").await, key);
 
     operator.run().await;
