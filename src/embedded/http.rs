@@ -50,7 +50,8 @@ struct Face {
     logins: Arc<Semaphore>,
 }
 
-async fn never_stored(mut response: Response) -> Response {
+/// Replies hold passwords, tokens and keys.
+pub(super) async fn never_stored(mut response: Response) -> Response {
     response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }

@@ -39,7 +39,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::header::{CACHE_CONTROL, ORIGIN};
+use axum::http::header::ORIGIN;
 use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse as _, Response};
@@ -48,6 +48,7 @@ use uuid::Uuid;
 
 use super::body::BODY_LIMIT;
 use super::{Quirk, Serving};
+use crate::embedded::http::never_stored;
 use crate::embedded::rules::{Rights, Role, Rules, Scope, printable_name};
 use refusal::Refusal;
 
@@ -145,12 +146,6 @@ async fn no_web_page(request: Request, next: Next) -> Response {
 fn is_of_a_web_page(headers: &HeaderMap) -> bool {
     let other_site = |site: &HeaderValue| !matches!(site.as_bytes(), b"none" | b"same-origin");
     headers.contains_key(ORIGIN) || headers.get_all("sec-fetch-site").iter().any(other_site)
-}
-
-/// Replies hold tokens.
-async fn never_stored(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

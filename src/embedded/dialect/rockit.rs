@@ -41,10 +41,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
 use axum::middleware::map_response;
-use axum::response::Response;
 use axum::routing::{delete, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -55,6 +52,7 @@ use zeroize::Zeroizing;
 
 use super::body::BODY_LIMIT;
 use super::{Quirk, Serving};
+use crate::embedded::http::never_stored;
 use crate::embedded::rules::{Rights, Role, Rules, Scope};
 use refusal::Refusal;
 
@@ -144,12 +142,6 @@ pub fn router(serving: Serving, operator: Option<Operator>) -> Router {
 fn admin_key(secret: &SecretString) -> Option<Zeroizing<Vec<u8>>> {
     let key = STANDARD.decode(secret.expose_secret().trim()).map(Zeroizing::new).ok()?;
     (!key.is_empty()).then_some(key)
-}
-
-/// Replies hold passwords and keys.
-async fn never_stored(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 #[cfg(test)]

@@ -6,9 +6,8 @@ use subtle::ConstantTimeEq as _;
 
 /// Compares in a time that tells neither where two secrets differ nor how long the right one is. An empty secret is right
 /// for nobody: it would open what was left without one by mistake.
-pub(super) fn is_right(right: &SecretString, shown: &str) -> bool {
-    let digest = |text: &str| Sha256::digest(text.as_bytes());
-    let same = digest(right.expose_secret()).ct_eq(&digest(shown));
+pub(super) fn is_right(right: &SecretString, shown: impl AsRef<[u8]>) -> bool {
+    let same = Sha256::digest(right.expose_secret()).ct_eq(&Sha256::digest(shown));
     bool::from(same) && !right.expose_secret().is_empty()
 }
 

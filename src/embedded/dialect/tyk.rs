@@ -21,20 +21,17 @@ mod reply;
 mod users;
 
 use axum::extract::DefaultBodyLimit;
-use axum::http::HeaderValue;
-use axum::http::header::CACHE_CONTROL;
 use axum::response::Response;
 use axum::routing::{MethodRouter, get, post, put};
 use axum::{Router, middleware};
 use uuid::Uuid;
 
 use self::reply::{Meta, Refusal, ok};
+use super::body::BODY_LIMIT;
 use super::{Quirk, Serving};
 use crate::embedded::access_keys::hexadecimal;
+use crate::embedded::http::never_stored;
 use crate::embedded::rules::{Rules, Scope, is_unprintable};
-
-/// The longest body that is read, in bytes.
-const BODY_LIMIT: usize = 1024 * 1024;
 
 /// How many bytes an id has, each shown as two hexadecimal digits.
 const ID_BYTES: usize = 12;
@@ -91,12 +88,6 @@ pub fn router(serving: Serving) -> Router {
 /// The vendor's page says no more than 200; the body is our own.
 async fn hello() -> Response {
     ok("Hello", Meta::Nothing)
-}
-
-/// Replies have keys in them.
-async fn never_stored(mut response: Response) -> Response {
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// The id in lower case, if it has the form of one.
