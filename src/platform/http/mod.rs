@@ -303,17 +303,12 @@ impl Reply {
     }
 }
 
-/// Writes a secret into a body: `#[serde(serialize_with = "exposed")]`.
-pub fn exposed<S: serde::Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(secret.expose_secret())
-}
-
 /// A secret that a body holds.
 pub struct Exposed<'a>(pub &'a SecretString);
 
 impl Serialize for Exposed<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        exposed(self.0, serializer)
+        serializer.serialize_str(self.0.expose_secret())
     }
 }
 

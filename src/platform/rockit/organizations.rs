@@ -12,7 +12,7 @@ use crate::domain::entity::{
     Created, Lookup, NewOrganization, Organization, OrganizationChange, OrganizationRecord, Page, Record as _,
 };
 use crate::domain::fault::FaultKind;
-use crate::platform::http::{Call, Effect, exposed};
+use crate::platform::http::{Call, Effect, Exposed};
 use crate::platform::{Backend, Error};
 
 /// The body of the vendor's page.
@@ -30,15 +30,6 @@ struct Body<'a> {
     private_pem: Exposed<'a>,
     #[serde(rename = "orgPrivPW")]
     passphrase: Exposed<'a>,
-}
-
-/// A secret in a body.
-struct Exposed<'a>(&'a SecretString);
-
-impl Serialize for Exposed<'_> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        exposed(self.0, serializer)
-    }
 }
 
 #[async_trait]

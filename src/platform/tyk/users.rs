@@ -19,7 +19,7 @@ use super::technical::is_technical;
 use super::{Tyk, keys};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewUser, Page, User, UserChange, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
-use crate::platform::http::{Effect, Exposed, exposed};
+use crate::platform::http::{Effect, Exposed};
 use crate::platform::{Backend, Error, key_id};
 
 /// The one role that a Dashboard has.
@@ -232,15 +232,15 @@ impl Tyk {
     ) -> Result<(), Error> {
         #[derive(Serialize)]
         struct Sent<'a> {
-            #[serde(serialize_with = "exposed")]
-            new_password: &'a SecretString,
+            new_password: Exposed<'a>,
         }
         const OPERATION: &str = "set the password of User";
         self.user(OPERATION, scope, id).await?.ok_or_else(|| missing(OPERATION))?;
         let set = async |key| {
             let path = [id, "actions", "reset"];
             let call = Self::of_user(OPERATION, Effect::Repeatable, Method::POST, path, &key);
-            let reply = self.origin.send(call.wants(REFUSALS).json(&Sent { new_password: &password })?).await?;
+            let reply =
+                self.origin.send(call.wants(REFUSALS).json(&Sent { new_password: Exposed(&password) })?).await?;
             envelope::done(&reply, self.clock.now())
         };
         let set = self.as_technical(OPERATION, &scope.organization_id, set).await?;
