@@ -185,12 +185,11 @@ impl<K: Managed> Act<K> {
         self.draft.set_attempt(attempt, true);
         // What is Ready stays so while its credential is renewed, and what waits for something says so and not that it is
         // being made each time that it is tried.
-        let pending = report::is_pending(&*self.object);
-        if report::settled(&*self.object) || !pending {
-            self.object = report::keep(&self.context, &self.object, self.draft.clone()).await?;
-        } else {
+        if report::is_pending(&*self.object) {
             let state = State::new(Reason::Progressing, "creation is under way");
             self.object = report::write(&self.context, &self.object, self.draft.clone(), &state).await?;
+        } else {
+            self.object = report::keep(&self.context, &self.object, self.draft.clone()).await?;
         }
         Ok(())
     }
