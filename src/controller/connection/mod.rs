@@ -129,27 +129,26 @@ impl Platforms {
         known.stale.store(false, Ordering::Relaxed);
         // A changed manifest may be about another address, which nobody asked to be left alone.
         let same = current.filter(|current| current.generation == generation);
+        let before = same.map(|current| current.digest);
         let budget = same.map(|current| Arc::clone(&current.budget));
         let budget = budget.unwrap_or_else(|| Arc::new(Budget::new(budget_limits(platform))));
-        let mut ingredients = Ingredients::new(platform, &self.parts, Arc::clone(&budget));
+        let mut ingredients = Ingredients::new(platform, &self.parts, Arc::clone(&budget), before);
         let made = recipe::make(platform, &mut ingredients).await;
         let digest = ingredients.digest();
         match (made, current) {
             // The namespace that is deleted takes the credential first; what was made on the platform still has to go.
             (Err(_), Some(current)) if platform.meta().deletion_timestamp.is_some() => Ok(Arc::clone(&current.api)),
             (Err(stop), _) => Err(stop),
-            (Ok(_), Some(current)) if current.generation == generation && current.digest == digest => {
-                let api = Arc::clone(&current.api);
-                if let Some(current) = connection.as_mut() {
-                    current.read_at = now;
-                }
-                Ok(api)
-            }
-            (Ok(api), _) => {
+            (Ok(Some(api)), _) => {
                 let api = self.metered(&api, label(platform), &known.stale);
                 let kept = Arc::clone(&api);
                 *connection = Some(Connection { uid, generation, digest, budget, read_at: now, api });
                 Ok(kept)
+            }
+            (Ok(None), _) => {
+                let current = connection.as_mut().ok_or(Stop::Again)?;
+                current.read_at = now;
+                Ok(Arc::clone(&current.api))
             }
         }
     }
@@ -240,5 +239,42 @@ mod tests {
 
         recorded.url = "embedded:elsewhere".to_owned();
         assert!(platforms.reconnect(&recorded).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_kept_until_its_credential_or_its_manifest_changes() {
+        let secret = Arc::new(Mutex::new("one"));
+        let served = Arc::clone(&secret);
+        let api_server = tower::service_fn(move |_: http::Request<kube::client::Body>| {
+            use base64::Engine as _;
+            let value = base64::engine::general_purpose::STANDARD.encode(*served.lock().unwrap());
+            let text =
+                json!({ "metadata": { "name": "s", "resourceVersion": "1" }, "data": { "k": value } }).to_string();
+            async move { Ok::<_, std::io::Error>(http::Response::new(kube::client::Body::from(text.into_bytes()))) }
+        });
+        let parts = Parts {
+            clock: Clock::system(),
+            metrics: Arc::new(Metrics::new()),
+            secrets: SecretStore::new(kube::Client::new(api_server, "default")),
+            owner_id: "owner".to_owned(),
+        };
+        let platforms = Platforms::new(None, parts);
+        let manifest = |generation: i64| -> Platform {
+            let metadata = json!({ "namespace": "acme", "name": "edge", "uid": "u", "generation": generation });
+            let tyk = json!({ "url": "https://tyk.example", "adminSecretRef": { "name": "s", "key": "k" } });
+            serde_json::from_value(json!({ "metadata": metadata, "spec": { "tyk": tyk } })).unwrap()
+        };
+        let connect = async |generation: i64| {
+            let platform = manifest(generation);
+            platforms.refresh(&platform);
+            platforms.connect(&platform).await.unwrap()
+        };
+        let first = connect(1).await;
+        assert!(Arc::ptr_eq(&first, &connect(1).await), "nothing has changed");
+        *secret.lock().unwrap() = "two";
+        let second = connect(1).await;
+        assert!(!Arc::ptr_eq(&first, &second), "another credential");
+        assert!(Arc::ptr_eq(&second, &connect(1).await));
+        assert!(!Arc::ptr_eq(&second, &connect(2).await), "another manifest");
     }
 }

@@ -23,11 +23,19 @@ pub(super) struct Ingredients<'a> {
     platform: &'a Platform,
     parts: &'a Parts,
     budget: Arc<Budget>,
+    trust: Trust,
     read: Sha256,
+    /// The digest of what the present client was made of.
+    before: Option<[u8; 32]>,
 }
 
-/// Makes the client of that platform.
-pub(super) async fn make(platform: &Platform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+/// A client, or `None` where the present one was made of the same.
+type Made = Result<Option<Arc<dyn AdminApi>>, Stop>;
+
+/// Makes the client of that platform. The Secrets are read first: to make a client, which reads the system's authorities,
+/// costs more than to find out that none is wanted.
+pub(super) async fn make(platform: &Platform, from: &mut Ingredients<'_>) -> Made {
+    from.read_trust().await?;
     let spec = &platform.spec;
     match (&spec.tyk, &spec.rockfish, &spec.rockit) {
         (Some(spec), ..) => tyk(spec, from).await,
@@ -37,27 +45,28 @@ pub(super) async fn make(platform: &Platform, from: &mut Ingredients<'_>) -> Res
     }
 }
 
-async fn tyk(spec: &TykPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+async fn tyk(spec: &TykPlatform, from: &mut Ingredients<'_>) -> Made {
     let secret = from.secret(&spec.admin_secret_ref).await?;
-    let origin = from.origin(&spec.url).await?;
+    if from.are_as_before() {
+        return Ok(None);
+    }
+    let origin = from.origin(&spec.url)?;
     let keeper = from.keeper(origin.address());
-    Ok(Arc::new(Tyk::new(origin, secret, keeper, from.parts.owner_id.clone(), from.parts.clock.clone())))
+    let (owner_id, clock) = (from.parts.owner_id.clone(), from.parts.clock.clone());
+    Ok(Some(Arc::new(Tyk::new(origin, secret, keeper, owner_id, clock))))
 }
 
-async fn rockfish(spec: &RockfishPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+async fn rockfish(spec: &RockfishPlatform, from: &mut Ingredients<'_>) -> Made {
     let invite = from.optional(spec.invite_code_secret_ref.as_ref()).await?;
-    let admin = match &spec.admin_url {
-        Some(url) => Some(from.origin(url).await?),
-        None => None,
-    };
-    let public = match &spec.url {
-        Some(url) => Some(from.origin(url).await?),
-        None => None,
-    };
-    Ok(Arc::new(Rockfish::new(admin, public, invite, from.parts.clock.clone())))
+    if from.are_as_before() {
+        return Ok(None);
+    }
+    let origin = |url: &Option<String>| url.as_ref().map(|url| from.origin(url)).transpose();
+    let (admin, public) = (origin(&spec.admin_url)?, origin(&spec.url)?);
+    Ok(Some(Arc::new(Rockfish::new(admin, public, invite, from.parts.clock.clone()))))
 }
 
-async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Result<Arc<dyn AdminApi>, Stop> {
+async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Made {
     let token = from.optional(spec.admin_token_secret_ref.as_ref()).await?;
     let key = from.optional(spec.admin_key_secret_ref.as_ref()).await?;
     let admin = match (token, key) {
@@ -78,19 +87,26 @@ async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Result<Arc
         })),
         (None, None) => None,
     };
-    let origin = from.origin(&spec.url).await?;
-    let member = spec.api_key_member.clone();
-    Ok(Arc::new(Rockit::new(origin, admin, backend, member)))
+    if from.are_as_before() {
+        return Ok(None);
+    }
+    let origin = from.origin(&spec.url)?;
+    Ok(Some(Arc::new(Rockit::new(origin, admin, backend, spec.api_key_member.clone()))))
 }
 
 impl<'a> Ingredients<'a> {
-    pub(super) fn new(platform: &'a Platform, parts: &'a Parts, budget: Arc<Budget>) -> Self {
-        Self { platform, parts, budget, read: Sha256::new() }
+    /// `before` is the digest of what the present client of the same manifest was made of, where there is one.
+    pub(super) fn new(platform: &'a Platform, parts: &'a Parts, budget: Arc<Budget>, before: Option<[u8; 32]>) -> Self {
+        Self { platform, parts, budget, trust: Trust::System, read: Sha256::new(), before }
     }
 
     /// SHA-256 over what was read from Secrets.
-    pub(super) fn digest(self) -> [u8; 32] {
-        self.read.finalize().into()
+    pub(super) fn digest(&self) -> [u8; 32] {
+        self.read.clone().finalize().into()
+    }
+
+    fn are_as_before(&self) -> bool {
+        self.before == Some(self.digest())
     }
 
     fn namespace(&self) -> String {
@@ -113,16 +129,20 @@ impl<'a> Ingredients<'a> {
         }
     }
 
-    async fn origin(&mut self, url: &str) -> Result<Origin, Stop> {
-        let spec = &self.platform.spec;
-        let invalid = |message: String| Stop::held(Reason::InvalidSpec, message);
-        let tls = spec.tls.as_ref();
-        let trust = match tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
+    async fn read_trust(&mut self) -> Result<(), Stop> {
+        let tls = self.platform.spec.tls.as_ref();
+        self.trust = match tls.and_then(|tls| tls.ca_secret_ref.as_ref()) {
             Some(reference) => Trust::Only(self.secret(reference).await?.expose_secret().to_owned()),
             None => tls.and_then(|tls| tls.ca_bundle.clone()).map_or(Trust::System, Trust::Only),
         };
-        let timeout = parse_duration(&spec.timeout).map_err(|error| invalid(format!("timeout: {error}")))?;
-        let service = http::service(&trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
+        Ok(())
+    }
+
+    fn origin(&self, url: &str) -> Result<Origin, Stop> {
+        let invalid = |message: String| Stop::held(Reason::InvalidSpec, message);
+        let timeout =
+            parse_duration(&self.platform.spec.timeout).map_err(|error| invalid(format!("timeout: {error}")))?;
+        let service = http::service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
         let origin = Origin::new(url, service, Arc::clone(&self.budget), self.parts.clock.clone());
         origin.map_err(|error| invalid(format!("url: {error}")))
     }
