@@ -10,12 +10,39 @@ use axum::body::{Body, to_bytes};
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use serde_json::Value;
+use tempfile::TempDir;
 use tower::ServiceExt as _;
 
 use super::http::{Limit, Origin, Service, TransportError};
 use super::{Budget, Limits};
 use crate::clock::Clock;
+use crate::domain::entity::Lookup;
 use crate::domain::fault::FaultKind;
+use crate::embedded::Directory;
+use crate::embedded::dialect::{Quirk, Serving};
+
+pub(super) fn by_id(id: &str) -> Lookup {
+    Lookup::Id(id.to_owned())
+}
+
+pub(super) fn by_name(name: &str) -> Lookup {
+    Lookup::Name(name.to_owned())
+}
+
+/// A directory of its own to serve a dialect from, and the place of its files. With [`Quirk::Late`] it is late by half a
+/// minute.
+pub(super) async fn serving(secret: &str, quirks: &[Quirk], clock: Clock) -> (Serving, TempDir) {
+    let files = tempfile::tempdir().unwrap();
+    let serving = Serving {
+        directory: Directory::open(files.path()).await.unwrap(),
+        clock,
+        secret: secret.into(),
+        quirks: quirks.iter().copied().collect(),
+        late: Duration::from_secs(30),
+        base: None,
+    };
+    (serving, files)
+}
 
 /// The API at `base`, which that router serves.
 pub(super) fn origin(base: &str, router: Router, clock: &Clock) -> Origin {

@@ -32,16 +32,13 @@ impl Scene {
     /// The example, Ready.
     async fn settled(quirks: &[&str], extra: &[&str]) -> Self {
         let scene = Self::new(quirks, extra).await;
-        let count = scene.served.apply(&scene.cluster, "rockfish").await;
-        scene.operator.wait_all_ready(&scene.cluster, count).await;
+        scene.served.settle(&scene.operator, &scene.cluster).await;
         scene
     }
 
     /// The example's resources of that kind alone.
     async fn apply(&self, kind: &str) {
-        for manifest in self.served.example("rockfish").iter().filter(|manifest| manifest["kind"] == kind) {
-            self.cluster.apply_one(manifest).await;
-        }
+        self.served.apply_kind(&self.cluster, kind).await;
     }
 
     async fn admin(&self, method: Method, path: &str, body: Option<Value>) -> Answer {

@@ -44,17 +44,14 @@ impl Scene {
     /// The same with the example, whose resources are Ready.
     async fn settled(quirks: &[&str]) -> Self {
         let scene = Self::new(quirks).await;
-        let count = scene.served.apply(&scene.cluster, "rockit").await;
-        scene.operator.wait_all_ready(&scene.cluster, count).await;
+        scene.served.settle(&scene.operator, &scene.cluster).await;
         scene
     }
 
     /// The example's Platform alone, Ready.
     async fn with_platform() -> Self {
         let scene = Self::new(&[]).await;
-        for manifest in scene.served.example("rockit").iter().filter(|manifest| manifest["kind"] == "Platform") {
-            scene.cluster.apply_one(manifest).await;
-        }
+        scene.served.apply_kind(&scene.cluster, "Platform").await;
         scene.operator.wait_ready(&scene.cluster, "Platform", "edge").await;
         scene
     }

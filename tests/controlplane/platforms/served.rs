@@ -10,7 +10,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::super::support::{Cluster, PATIENCE, eventually, example, http, plane};
+use super::super::support::{Cluster, Operator, PATIENCE, eventually, example, http, plane};
 
 /// Which ports the examples name, and whose they are.
 const PORTS: [(&str, &str); 4] = [
@@ -127,6 +127,19 @@ impl Served {
             cluster.apply_one(manifest).await;
         }
         resources.len()
+    }
+
+    /// Applies the dialect's own example and waits until all of it is Ready.
+    pub(super) async fn settle(&self, operator: &Operator, cluster: &Cluster) {
+        let count = self.apply(cluster, self.dialect).await;
+        operator.wait_all_ready(cluster, count).await;
+    }
+
+    /// Applies what the dialect's own example has of that kind, and nothing else.
+    pub(super) async fn apply_kind(&self, cluster: &Cluster, kind: &str) {
+        for manifest in self.example(self.dialect).iter().filter(|manifest| manifest["kind"] == kind) {
+            cluster.apply_one(manifest).await;
+        }
     }
 
     /// Whether that password logs in, by the backend's own listener.

@@ -32,17 +32,14 @@ impl Scene {
     /// The same with the example, whose resources are Ready.
     async fn settled(quirks: &[&str]) -> Self {
         let scene = Self::new(quirks).await;
-        let count = scene.served.apply(&scene.cluster, "tyk").await;
-        scene.operator.wait_all_ready(&scene.cluster, count).await;
+        scene.served.settle(&scene.operator, &scene.cluster).await;
         scene
     }
 
     /// The Platform of the example alone, Ready.
     async fn with_platform() -> Self {
         let scene = Self::new(&[]).await;
-        for manifest in scene.served.example("tyk").iter().filter(|manifest| manifest["kind"] == "Platform") {
-            scene.cluster.apply_one(manifest).await;
-        }
+        scene.served.apply_kind(&scene.cluster, "Platform").await;
         scene.operator.wait_ready(&scene.cluster, "Platform", "dashboard").await;
         scene
     }

@@ -9,7 +9,7 @@ use crate::domain::entity::{
     TokenRecord, TykSettings, User, UserChange, UserRecord, UserType,
 };
 use crate::platform::Backend;
-use crate::platform::in_memory::Scripted;
+use crate::platform::in_memory::{Scripted, by_id, by_name};
 
 mod exchanges;
 mod faults;
@@ -83,14 +83,6 @@ fn scope() -> InOrganization {
 
 fn of() -> OfUser {
     OfUser { organization_id: ORGANIZATION.to_owned(), user_id: USER.to_owned() }
-}
-
-fn by_id(id: &str) -> Lookup {
-    Lookup::Id(id.to_owned())
-}
-
-fn by_name(name: &str) -> Lookup {
-    Lookup::Name(name.to_owned())
 }
 
 fn new_organization() -> NewOrganization {

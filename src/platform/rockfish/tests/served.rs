@@ -3,9 +3,19 @@
 use tempfile::TempDir;
 
 use super::*;
-use crate::embedded::Directory;
 use crate::embedded::dialect::{Quirk, Serving, rockfish};
-use crate::platform::in_memory::origin;
+use crate::platform::in_memory::{origin, serving};
+
+/// What only trying tells.
+const TRIED: [Capability; 7] = [
+    Capability::OrganizationRead,
+    Capability::OrganizationList,
+    Capability::OrganizationDelete,
+    Capability::UserRead,
+    Capability::UserDelete,
+    Capability::TokenList,
+    Capability::TokenRevoke,
+];
 
 const NOW: i64 = 1_800_000_000;
 
@@ -17,15 +27,7 @@ struct Server {
 }
 
 async fn server(quirks: &[Quirk]) -> Server {
-    let files = tempfile::tempdir().unwrap();
-    let serving = Serving {
-        directory: Directory::open(files.path()).await.unwrap(),
-        clock: clock(),
-        secret: "aefah2Ef".into(),
-        quirks: quirks.iter().copied().collect(),
-        late: Duration::from_secs(30),
-        base: None,
-    };
+    let (serving, files) = serving("aefah2Ef", quirks, clock()).await;
     let platform = platform(&serving);
     Server { serving, platform, _files: files }
 }
@@ -94,15 +96,7 @@ async fn what_is_made_is_found_listed_and_deleted() {
     }
     assert_eq!(Backend::<Organization>::find(platform, &(), &by_id(id)).await.unwrap(), []);
     assert_eq!(Backend::<Organization>::list(platform, &(), None).await.unwrap().records, []);
-    for capability in [
-        Capability::OrganizationRead,
-        Capability::OrganizationList,
-        Capability::OrganizationDelete,
-        Capability::UserRead,
-        Capability::UserDelete,
-        Capability::TokenList,
-        Capability::TokenRevoke,
-    ] {
+    for capability in TRIED {
         assert_eq!(platform.capabilities().of(capability), Support::Supported, "{capability:?}");
     }
     platform.probe().await.unwrap();
@@ -151,15 +145,7 @@ async fn a_server_as_documented_takes_all_that_is_and_says_no_to_the_rest() {
             assert_eq!(outcome.unwrap_err().kind, FaultKind::Unsupported);
         }
     }
-    for capability in [
-        Capability::OrganizationRead,
-        Capability::OrganizationList,
-        Capability::OrganizationDelete,
-        Capability::UserRead,
-        Capability::UserDelete,
-        Capability::TokenList,
-        Capability::TokenRevoke,
-    ] {
+    for capability in TRIED {
         assert_eq!(platform.capabilities().of(capability), Support::Unsupported, "{capability:?}");
     }
     let change = UserChange { email: new_user().email, ..roles(&[]) };

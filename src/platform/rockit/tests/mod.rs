@@ -9,7 +9,7 @@ use crate::domain::entity::{
     Token, TykSettings, User, UserChange, UserRecord, UserType,
 };
 use crate::platform::Backend;
-use crate::platform::in_memory::Scripted;
+use crate::platform::in_memory::{Scripted, by_id, by_name};
 
 mod credentials;
 mod faults;
@@ -45,14 +45,6 @@ fn scope() -> InOrganization {
 
 fn of() -> OfUser {
     OfUser { organization_id: "ExampleOrg".to_owned(), user_id: "ci_bot".to_owned() }
-}
-
-fn by_id(id: &str) -> Lookup {
-    Lookup::Id(id.to_owned())
-}
-
-fn by_name(name: &str) -> Lookup {
-    Lookup::Name(name.to_owned())
 }
 
 /// The page's organisation.

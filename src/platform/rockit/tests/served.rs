@@ -8,11 +8,11 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::domain::key::{KeyEncoding, KeySize};
+use crate::embedded::UserParticulars;
 use crate::embedded::dialect::rockit::{self as dialect, Operator, ROCKIT};
 use crate::embedded::dialect::{Quirk, Serving};
-use crate::embedded::{Directory, UserParticulars};
 use crate::keys;
-use crate::platform::in_memory::origin;
+use crate::platform::in_memory::{origin, serving};
 
 /// Made once, because it takes a while.
 static PRIVATE_PEM: LazyLock<SecretString> = LazyLock::new(|| {
@@ -33,15 +33,7 @@ struct Server {
 }
 
 async fn server(quirks: &[Quirk]) -> Server {
-    let files = tempfile::tempdir().unwrap();
-    let serving = Serving {
-        directory: Directory::open(files.path()).await.unwrap(),
-        clock: clock(),
-        secret: ADMIN_KEY.into(),
-        quirks: quirks.iter().copied().collect(),
-        late: Duration::from_secs(30),
-        base: None,
-    };
+    let (serving, files) = serving(ADMIN_KEY, quirks, clock()).await;
     let operator =
         Operator { organization: "edge".to_owned(), username: "pruner".to_owned(), secret: "backend-token".into() };
     let router = dialect::router(serving.clone(), Some(operator));
