@@ -203,7 +203,7 @@ impl<K: Managed> Act<K> {
         match &created {
             // From now on it may be there and not be shown yet.
             Err(error) if unknown(error.kind) => self.context.made.set(&self.desired.uid, self.context.now()),
-            Err(_) if attempt.is_some() => self.draft.set_attempt(self.draft.attempt(), false),
+            Err(_) if attempt.is_some() => self.came_to(None, false),
             _ => {}
         }
         if created.as_ref().is_err_and(|error| error.kind == FaultKind::AlreadyExists) {
@@ -217,6 +217,7 @@ impl<K: Managed> Act<K> {
         if K::KIND != Kind::Token {
             self.draft.set_external_id(Some(record.id().to_owned()));
             self.draft.set_origin(Origin::Created);
+            self.came_to(Some(record.id()), self.draft.attempt_open());
         }
         let expected = self.desired.slots.iter().any(|slot| slot.content.shown().is_some() && slot.late == Late::Never);
         let shown = one_time.is_some();
@@ -224,8 +225,11 @@ impl<K: Managed> Act<K> {
             self.keep(api.as_ref(), value, &record).await?;
         }
         // Only when what was shown is stored, nothing of the attempt is open any more.
-        if attempt.is_some() {
-            self.draft.set_attempt(self.draft.attempt(), false);
+        match attempt {
+            // Until status has its id, the open attempt is what a token's Secret is believed for.
+            Some(attempt) if K::KIND == Kind::Token => self.draft.set_attempt(attempt, false),
+            Some(_) => self.came_to(Some(record.id()), false),
+            None => {}
         }
         if expected && !shown && self.desired.shared.is_none() {
             return Err(Stop::Held {
@@ -246,6 +250,12 @@ impl<K: Managed> Act<K> {
             None => record,
         });
         Ok(())
+    }
+
+    /// The attempt's outcome, which the next report writes: this one's, or that of a later pass.
+    fn came_to(&mut self, made: Option<&str>, open: bool) {
+        self.draft.set_attempt(self.draft.attempt(), open);
+        self.context.outcomes.note(&self.desired.uid, &self.draft, made);
     }
 
     /// Where names cannot be looked up, a refused creation is how it is known that one is there: the next plan decides

@@ -13,6 +13,7 @@ use super::cache::Cache;
 use super::connection::Connect;
 use super::in_flight::InFlight;
 use super::namespaces::Namespaces;
+use super::outcome::Outcomes;
 use super::recent::Recent;
 use crate::api::{Organization, Platform, Token, User};
 use crate::clock::Clock;
@@ -72,6 +73,8 @@ pub struct Context {
     pub made: Since,
     /// Since when it has been known that one of that name is there, where only a refused creation tells.
     pub taken: Since,
+    /// What came of attempts, until status says it.
+    pub outcomes: Outcomes,
     /// What was made again because it had vanished.
     pub recreations: Recreations,
     /// Events.
@@ -158,6 +161,7 @@ impl Context {
             due: Since::default(),
             made: Since::default(),
             taken: Since::default(),
+            outcomes: Outcomes::default(),
             recreations: Recreations::default(),
             platform_writes: tokio::sync::Mutex::default(),
             client,
@@ -180,6 +184,7 @@ impl Context {
     /// What this process knows about an object that is gone is of no use any more.
     pub fn forget(&self, uid: &str) {
         self.backoff.reset(uid);
+        self.outcomes.forget(uid);
         for since in [&self.missing, &self.outages, &self.due, &self.made, &self.taken] {
             since.clear(uid);
         }

@@ -26,6 +26,7 @@ pub mod observe;
 pub mod organization;
 mod organization_check;
 mod organization_manifest;
+pub mod outcome;
 pub mod pass;
 pub mod platform;
 pub mod recent;

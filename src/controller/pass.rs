@@ -49,6 +49,7 @@ pub async fn pass<K: Managed>(
         *draft = object.status().cloned().unwrap_or_default();
         object.begin(draft);
     }
+    context.outcomes.complete(&object.uid().unwrap_or_default(), draft);
     let deleting = object.meta().deletion_timestamp.is_some();
     if deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
         return Err(Stop::Gone);

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use org_operator::domain::capability::Capability;
 use org_operator::domain::fault::FaultKind;
 use serde_json::json;
 
-use super::support::{Inside, condition};
+use super::adopted::existing;
+use super::support::{Inside, Options, PATIENCE, condition, eventually};
 
 /// Long enough for everything at rest to be looked at several times.
 const SEVERAL_RESYNCS: Duration = Duration::from_secs(4);
@@ -112,4 +114,37 @@ async fn a_name_that_the_platform_does_not_take() {
     tokio::time::sleep(SEVERAL_RESYNCS).await;
     assert_eq!(inside.version("Organization", "named").await, stalled["metadata"]["resourceVersion"]);
     assert_eq!(inside.creations(), 0);
+}
+
+/// Where no mark tells what came of a creation, this process knows: whatever keeps its report from being written (a
+/// manifest that changes meanwhile, a deadline), nobody is asked.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_could_not_be_reported_is_not_forgotten() {
+    let without = &[Capability::OwnerMark];
+    let options = Options { deadline: Duration::from_secs(2), without, ..Options::default() };
+    let inside = Inside::with(options).await;
+    // Held within the deadline and beyond it; made and refused.
+    for (name, held, refused) in [
+        ("changed", Duration::from_millis(700), false),
+        ("overdue", Duration::from_secs(4), false),
+        ("refused", Duration::from_millis(700), true),
+    ] {
+        let closed = inside.platform.gate.write().await;
+        let creations = inside.creations();
+        inside.organization(name, json!({})).await;
+        eventually("the creation is begun", PATIENCE, async || {
+            if inside.creations() > creations { Ok(()) } else { Err("not yet") }
+        })
+        .await
+        .unwrap();
+        if refused {
+            existing(&inside.directory, name, "Another's").await;
+        }
+        inside.cluster.annotate("Organization", name, "example.org/changed", json!("meanwhile")).await;
+        tokio::time::sleep(held).await;
+        drop(closed);
+        let reason = if refused { "AlreadyExists" } else { "Succeeded" };
+        inside.reason("Organization", name, reason).await;
+        assert_eq!(inside.directory.organizations_by_name(name).await.unwrap().len(), 1, "{name}");
+    }
 }
