@@ -21,6 +21,7 @@ use crate::embedded::Directory;
 use crate::keys::KeyPool;
 use crate::kubernetes::owner;
 use crate::kubernetes::secret::SecretStore;
+use crate::platform::http::Transport;
 use crate::server::{self, Readiness};
 use crate::telemetry::{self, LogFormat, Metrics};
 
@@ -124,6 +125,7 @@ impl Run {
             metrics: metrics.clone(),
             secrets: SecretStore::new(client.clone()),
             owner_id: owner_id.clone(),
+            transport: Transport::network(),
         };
         let parts = Parts {
             client,
@@ -138,6 +140,8 @@ impl Run {
             keys: KeyPool::new(workers),
             metrics: metrics.clone(),
             clock: clock.clone(),
+            // Chance spreads the load and is no secret: without any, what begins together comes back together.
+            seed: getrandom::u64().unwrap_or_default(),
         };
 
         let stop = stop_on_signal()?;

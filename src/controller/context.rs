@@ -132,6 +132,8 @@ pub struct Parts {
     pub metrics: Arc<Metrics>,
     /// The time.
     pub clock: Clock,
+    /// Where the chance in delays begins.
+    pub seed: u64,
 }
 
 impl Context {
@@ -144,7 +146,7 @@ impl Context {
         users: Cache<User>,
         tokens: Cache<Token>,
     ) -> Self {
-        let Parts { client, settings, connect, keys, metrics, clock } = parts;
+        let Parts { client, settings, connect, keys, metrics, clock, seed } = parts;
         let reporter = Reporter { controller: "org-operator.dev/org-operator".to_owned(), instance: None };
         Self {
             platforms: Kind::new(platforms),
@@ -155,7 +157,7 @@ impl Context {
             secrets: SecretStore::new(client.clone()),
             recorder: Recorder::new(client.clone(), reporter),
             in_flight: InFlight::default(),
-            backoff: Backoff::default(),
+            backoff: Backoff::new(seed),
             missing: Since::default(),
             outages: Since::default(),
             due: Since::default(),

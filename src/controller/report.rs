@@ -223,13 +223,13 @@ fn requested<K: Reconciled>(object: &K, handled: Option<&str>) -> Option<String>
 fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<Timestamp>) -> Duration {
     let real = |passing| context.clock.real(passing);
     match requeue {
-        Requeue::Resync => real(jitter(context.settings.resync)),
+        Requeue::Resync => real(context.backoff.jitter(context.settings.resync)),
         // A moment late rather than early: the next pass would only wait again.
-        Requeue::Within(at_most) => real(jitter(context.settings.resync).min(at_most + MOMENT)),
+        Requeue::Within(at_most) => real(context.backoff.jitter(context.settings.resync).min(at_most + MOMENT)),
         Requeue::Backoff => context.backoff.next(uid),
-        Requeue::NotBefore(after) => jitter(after.max(context.backoff.next(uid))),
-        Requeue::After(after) => real(jitter(after)),
-        Requeue::Poll => jitter(poll(waiting_since, context.now())),
+        Requeue::NotBefore(after) => context.backoff.jitter(after.max(context.backoff.next(uid))),
+        Requeue::After(after) => real(context.backoff.jitter(after)),
+        Requeue::Poll => context.backoff.jitter(poll(waiting_since, context.now())),
     }
 }
 
@@ -244,12 +244,6 @@ fn in_time<S: crate::api::Extras>(context: &Context, status: &S, wait: Duration)
 fn poll(since: Option<Timestamp>, now: Timestamp) -> Duration {
     let waited = since.map_or(Duration::ZERO, |since| now.duration_since(since).unsigned_abs());
     if waited < Duration::from_mins(10) { Duration::from_secs(10) } else { Duration::from_mins(1) }
-}
-
-/// Up to a tenth longer, so that what began together does not stay together.
-fn jitter(delay: Duration) -> Duration {
-    let share = getrandom::u32().map_or(0.5, |random| f64::from(random) / f64::from(u32::MAX));
-    delay + delay.mul_f64(share / 10.0)
 }
 
 fn log(was: Option<&str>, state: &State) {

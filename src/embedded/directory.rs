@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::error::{DirectoryError, OpenError};
-use super::password::Passwords;
+use super::password::{Hashing, Passwords};
 use super::storage::Storage;
 use super::token::Signer;
 use super::writer::Writer;
@@ -60,8 +60,13 @@ impl Directory {
     ///
     /// Needs a tokio runtime, which then runs the task that writes.
     pub async fn open(directory: &Path) -> Result<Self, OpenError> {
+        Self::open_with(directory, Hashing::default()).await
+    }
+
+    /// As [`open`](Self::open), with that cost of a password.
+    pub async fn open_with(directory: &Path, hashing: Hashing) -> Result<Self, OpenError> {
         let storage = Storage::open(directory).await?;
-        let passwords = Passwords::new().await.map_err(OpenError::Passwords)?;
+        let passwords = Passwords::new(hashing).await.map_err(OpenError::Passwords)?;
         Ok(Self {
             inner: Arc::new(Inner {
                 id: storage.id,

@@ -37,6 +37,7 @@ pub use documents::{
 };
 pub use error::{DirectoryError, OpenError};
 pub use invitations::{Invitation, Opened};
+pub use password::Hashing;
 pub use projects::Project;
 pub use roles::{RoleOutcome, RoleRecord};
 pub use rules::{OPERATOR, Rights, Role, Rules, Scope};

@@ -12,9 +12,6 @@ use super::error::DirectoryError;
 /// How many hashings run at a time: each takes 19 MiB and a whole core.
 const AT_A_TIME: usize = 2;
 
-/// OWASP's Password Storage Cheat Sheet, first choice for Argon2id: 19 MiB of memory, two passes, one lane.
-const MEMORY_KIB: u32 = 19 * 1024;
-const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
 /// Why a password could not be hashed.
@@ -28,9 +25,31 @@ enum HashingError {
     Stored(#[source] argon2::password_hash::phc::Error),
 }
 
+/// What a password's hash costs whoever tries many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Hashing {
+    /// OWASP's Password Storage Cheat Sheet, first choice for Argon2id: 19 MiB of memory, two passes, one lane.
+    #[default]
+    Recommended,
+    /// As little as the algorithm allows: for tests that make thousands of directories, and for nothing else.
+    Least,
+}
+
+impl Hashing {
+    fn argon2(self) -> Result<Argon2<'static>, HashingError> {
+        let (memory_kib, passes) = match self {
+            Self::Recommended => (19 * 1024, 2),
+            Self::Least => (Params::MIN_M_COST, Params::MIN_T_COST),
+        };
+        let params = Params::new(memory_kib, passes, LANES, None).map_err(HashingError::Parameters)?;
+        Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
+    }
+}
+
 /// Hashes and verifies passwords.
 #[derive(Clone, Debug)]
 pub(super) struct Passwords {
+    hashing: Hashing,
     permits: Arc<Semaphore>,
     /// What a login without a user is verified against, so that it costs what any login costs.
     nobody: Arc<str>,
@@ -40,8 +59,9 @@ pub(super) struct Passwords {
 
 impl Passwords {
     /// Hashes one random value, which no password can be, for logins without a user.
-    pub(super) async fn new() -> Result<Self, DirectoryError> {
+    pub(super) async fn new(hashing: Hashing) -> Result<Self, DirectoryError> {
         let mut passwords = Self {
+            hashing,
             permits: Arc::new(Semaphore::new(AT_A_TIME)),
             nobody: "".into(),
             #[cfg(test)]
@@ -54,9 +74,10 @@ impl Passwords {
 
     /// The PHC string of that password, with a random salt.
     pub(super) async fn hash(&self, password: SecretString) -> Result<String, DirectoryError> {
+        let hashing = self.hashing;
         self.run(move || {
             let hash: PasswordHash =
-                argon2()?.hash_password(password.expose_secret().as_bytes()).map_err(HashingError::Hash)?;
+                hashing.argon2()?.hash_password(password.expose_secret().as_bytes()).map_err(HashingError::Hash)?;
             Ok(hash.to_string())
         })
         .await
@@ -64,10 +85,10 @@ impl Passwords {
 
     /// Whether that is the password of that PHC string; without one it does the same work and says no.
     pub(super) async fn verify(&self, password: SecretString, stored: Option<String>) -> Result<bool, DirectoryError> {
-        let nobody = Arc::clone(&self.nobody);
+        let (nobody, hashing) = (Arc::clone(&self.nobody), self.hashing);
         self.run(move || {
             let parsed = PasswordHash::new(stored.as_deref().unwrap_or(&nobody)).map_err(HashingError::Stored)?;
-            let matches = match argon2()?.verify_password(password.expose_secret().as_bytes(), &parsed) {
+            let matches = match hashing.argon2()?.verify_password(password.expose_secret().as_bytes(), &parsed) {
                 Ok(()) => true,
                 Err(argon2::password_hash::Error::PasswordInvalid) => false,
                 Err(error) => return Err(HashingError::Hash(error)),
@@ -96,11 +117,6 @@ impl Passwords {
         .map_err(DirectoryError::unavailable)?
         .map_err(DirectoryError::unavailable)
     }
-}
-
-fn argon2() -> Result<Argon2<'static>, HashingError> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(HashingError::Parameters)?;
-    Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 #[cfg(test)]
@@ -147,7 +163,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_hash_verifies_its_own_password_only() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Hashing::default()).await.unwrap();
         let stored = passwords.hash("correct horse".into()).await.unwrap();
         assert!(stored.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored}");
         assert!(passwords.verify("correct horse".into(), Some(stored.clone())).await.unwrap());
@@ -158,20 +174,20 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn without_a_hash_nothing_verifies() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Hashing::default()).await.unwrap();
         assert!(!passwords.verify("anything".into(), None).await.unwrap());
     }
 
     #[tokio::test]
     async fn a_stored_hash_that_cannot_be_read_is_an_error_and_not_a_no() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Hashing::default()).await.unwrap();
         let error = passwords.verify("x".into(), Some("plain".to_owned())).await;
         assert!(matches!(error, Err(DirectoryError::Unavailable(_))), "{error:?}");
     }
 
     #[tokio::test]
     async fn two_run_at_a_time_and_never_three() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Hashing::default()).await.unwrap();
         // Each waits for a second one beside it, so this ends only if two run at once.
         let pair = Arc::new(Barrier::new(2));
         let all = (0..8).map(|_| {
@@ -187,7 +203,7 @@ pub(super) mod tests {
 
     #[tokio::test]
     async fn a_caller_who_gives_up_does_not_make_room_for_a_third() {
-        let passwords = Passwords::new().await.unwrap();
+        let passwords = Passwords::new(Hashing::default()).await.unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let mut abandoned = Box::pin(passwords.run(move || {
             // Ends when the sender is dropped.

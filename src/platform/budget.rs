@@ -5,8 +5,11 @@ use std::num::NonZeroU32;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use governor::clock::{Clock, DefaultClock};
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::nanos::Nanos;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
@@ -27,11 +30,23 @@ pub struct Limits {
     pub concurrency: usize,
 }
 
+/// The time that waiting goes by too: a limiter with a time of its own would be asked without end where time is simulated.
+#[derive(Clone, Copy, Debug)]
+struct Since(Instant);
+
+impl Clock for Since {
+    type Instant = Nanos;
+
+    fn now(&self) -> Nanos {
+        self.0.elapsed().into()
+    }
+}
+
 /// One platform's budget.
 #[derive(Debug)]
 pub struct Budget {
-    rate: DefaultDirectRateLimiter,
-    clock: DefaultClock,
+    rate: RateLimiter<NotKeyed, InMemoryState, Since, NoOpMiddleware<Nanos>>,
+    clock: Since,
     slots: Semaphore,
     breaker: Mutex<Breaker>,
 }
@@ -48,9 +63,10 @@ struct Breaker {
 impl Budget {
     /// A full budget.
     pub fn new(limits: Limits) -> Self {
+        let clock = Since(Instant::now());
         Self {
-            rate: RateLimiter::direct(Quota::per_second(limits.requests_per_second)),
-            clock: DefaultClock::default(),
+            rate: RateLimiter::direct_with_clock(Quota::per_second(limits.requests_per_second), clock),
+            clock,
             slots: Semaphore::new(limits.concurrency),
             breaker: Mutex::new(Breaker::default()),
         }

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::domain::condition::Reason;
 use crate::embedded::Directory;
 use crate::kubernetes::secret::SecretStore;
+use crate::platform::http::Transport;
 use crate::platform::{AdminApi, Budget, Embedded, Metered};
 use crate::telemetry::Metrics;
 
@@ -72,6 +73,8 @@ pub struct Parts {
     pub secrets: SecretStore,
     /// What the owner marks begin with.
     pub owner_id: String,
+    /// What requests go through.
+    pub transport: Transport,
 }
 
 /// What is kept of one Platform.
@@ -213,6 +216,7 @@ mod tests {
             metrics: Arc::clone(&metrics),
             secrets: SecretStore::new(kube::Client::new(never, "default")),
             owner_id: "owner".to_owned(),
+            transport: Transport::network(),
         };
         let platforms = Platforms::new(Some(directory), parts);
         let counted = |name: &str| {
@@ -257,6 +261,7 @@ mod tests {
             metrics: Arc::new(Metrics::new()),
             secrets: SecretStore::new(kube::Client::new(api_server, "default")),
             owner_id: "owner".to_owned(),
+            transport: Transport::network(),
         };
         let platforms = Platforms::new(None, parts);
         let manifest = |generation: i64| -> Platform {

@@ -13,7 +13,7 @@ use crate::api::{Platform, RockfishPlatform, RockitPlatform, SecretKeyRef, TykPl
 use crate::controller::input;
 use crate::controller::stop::Stop;
 use crate::domain::condition::Reason;
-use crate::platform::http::{self, Origin, Trust};
+use crate::platform::http::{Origin, Trust};
 use crate::platform::{
     Account, AdminApi, AdminCredential, BackendCredential, Budget, Keeper, Limits, Rockfish, Rockit, Tyk,
 };
@@ -142,7 +142,7 @@ impl<'a> Ingredients<'a> {
         let invalid = |message: String| Stop::held(Reason::InvalidSpec, message);
         let timeout =
             parse_duration(&self.platform.spec.timeout).map_err(|error| invalid(format!("timeout: {error}")))?;
-        let service = http::service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
+        let service = self.parts.transport.service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
         let origin = Origin::new(url, service, Arc::clone(&self.budget), self.parts.clock.clone());
         origin.map_err(|error| invalid(format!("url: {error}")))
     }

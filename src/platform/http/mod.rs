@@ -27,7 +27,7 @@ mod fault;
 mod transport;
 
 pub use fault::Effect;
-pub use transport::{Limit, Service, TransportError, Trust, service};
+pub use transport::{BadTrust, Limit, Service, Transport, TransportError, Trust, service};
 
 /// The longest reply that is read where a call says nothing else, in bytes.
 const REPLY_LIMIT: usize = 1024 * 1024;

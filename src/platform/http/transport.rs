@@ -1,6 +1,8 @@
 //! How requests get to a platform: one client for each Platform's trust and patience.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -51,12 +53,42 @@ pub enum Trust {
 #[error("the certificates of the authorities cannot be read: write them as PEM")]
 pub struct BadTrust(#[source] reqwest::Error);
 
+/// What makes a service for that trust and that patience.
+type Make = dyn Fn(&Trust, Duration) -> Result<Service, BadTrust> + Send + Sync;
+
+/// What requests go through: the network, or what a test puts in its place.
+#[derive(Clone)]
+pub struct Transport(Arc<Make>);
+
+impl Transport {
+    /// HTTP over the network.
+    pub fn network() -> Self {
+        Self(Arc::new(service))
+    }
+
+    /// That service, whatever the trust. A service has to keep to its own patience: no request may take longer.
+    pub fn through(make: impl Fn(Duration) -> Service + Send + Sync + 'static) -> Self {
+        Self(Arc::new(move |_, timeout| Ok(make(timeout))))
+    }
+
+    /// A service for that trust; a request with its answer takes no longer than `timeout`.
+    pub fn service(&self, trust: &Trust, timeout: Duration) -> Result<Service, BadTrust> {
+        (self.0)(trust, timeout)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Transport")
+    }
+}
+
 /// HTTP over the network with that trust; a request with its answer takes no longer than `timeout`.
 pub fn service(trust: &Trust, timeout: Duration) -> Result<Service, BadTrust> {
     let mut builder = Client::builder()
         .redirect(Policy::none())
         .no_proxy()
-        .dns_resolver(std::sync::Arc::new(Routable))
+        .dns_resolver(Arc::new(Routable))
         // Shorter than all of it, so that a host that swallows packets is told from one that took the request.
         .connect_timeout(timeout / 2)
         .timeout(timeout)

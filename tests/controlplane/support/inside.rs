@@ -219,6 +219,7 @@ impl Inside {
             keys: pool,
             metrics: Arc::new(Metrics::new()),
             clock: clock.clone(),
+            seed: 0,
         };
         let stop = CancellationToken::new();
         let cluster = Cluster::of(&namespace).await;
