@@ -54,7 +54,8 @@ pub enum KeyError {
     NoThread(#[source] std::io::Error),
 }
 
-/// A generated RSA key: PKCS#8 in DER, not encrypted, zeroed on drop. It prints as its type's name alone.
+/// A generated RSA key: PKCS#8 in DER, not encrypted, zeroed on drop as each copy is. It prints as its type's name alone.
+#[derive(Clone)]
 pub struct PrivateKey {
     pkcs8: Zeroizing<Vec<u8>>,
 }

@@ -92,6 +92,11 @@ impl KeyPool {
         (&mut order.receiver).await.unwrap_or(Err(KeyError::Interrupted))
     }
 
+    /// Lays a key that was made elsewhere onto the shelf.
+    pub fn put(&self, size: KeySize, key: PrivateKey) {
+        self.shared.lock().shelves.entry(size).or_default().ready.push_back(key);
+    }
+
     /// How many keys of that size lie ready.
     pub fn ready(&self, size: KeySize) -> usize {
         self.shared.lock().shelves.get(&size).map_or(0, |shelf| shelf.ready.len())

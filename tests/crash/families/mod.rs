@@ -1,0 +1,139 @@
+//! The families of plans, and how each is carried out on every core.
+
+mod requests;
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use crate::scenario::Scenario;
+use crate::sim::Kept;
+use crate::sim::server::Server;
+
+pub(crate) use requests::{double, single};
+
+/// Where chance begins, for what is drawn.
+pub(crate) const SEED: u64 = 6;
+/// How many failures are told whole.
+const TOLD: usize = 3;
+/// How often progress is told where nobody looks at a terminal.
+const EVERY: Duration = Duration::from_secs(30);
+
+/// The scenarios, each prepared once.
+pub(crate) struct Stage {
+    pub(crate) scenarios: Vec<(Scenario, Kept)>,
+}
+
+impl Stage {
+    /// Prepares them.
+    pub(crate) fn prepare(scenarios: Vec<Scenario>) -> Self {
+        let queue = Mutex::new(scenarios.into_iter().enumerate().collect::<BTreeMap<_, _>>());
+        let prepared = Mutex::new(BTreeMap::new());
+        std::thread::scope(|scope| {
+            for _ in 0..workers() {
+                scope.spawn(|| {
+                    let server = Server::start();
+                    loop {
+                        let next = queue.lock().unwrap().pop_first();
+                        let Some((index, scenario)) = next else { return };
+                        let kept = scenario.prepare(&server);
+                        prepared.lock().unwrap().insert(index, (scenario, kept));
+                    }
+                });
+            }
+        });
+        Self { scenarios: prepared.into_inner().unwrap().into_values().collect() }
+    }
+}
+
+/// What came of one plan.
+pub(crate) struct Told<T> {
+    pub(crate) value: T,
+    /// What is wrong, and how it is said again: the words of a command, and the story.
+    pub(crate) wrong: Option<(String, String)>,
+}
+
+/// How many plans are carried out at once.
+pub(crate) fn workers() -> usize {
+    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+}
+
+/// Carries out plans on every core, in the order of their numbers; tells of progress, of failures, and at the end in one
+/// line how many there were. False if one failed.
+pub(crate) fn carry_out<P: Sync, T: Send>(
+    family: &str,
+    plans: &[P],
+    work: impl Fn(&Server, &P) -> Told<T> + Sync,
+) -> (Vec<T>, bool) {
+    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let results = Mutex::new(BTreeMap::new());
+    let progress = Arc::new(Progress::new(family, plans.len()));
+    std::thread::scope(|scope| {
+        for _ in 0..workers() {
+            scope.spawn(|| {
+                let server = Server::start();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(plan) = plans.get(index) else { return };
+                    let Told { value, wrong } = work(&server, plan);
+                    if let Some((label, story)) = wrong {
+                        let told = failed.fetch_add(1, Ordering::Relaxed);
+                        progress.failure(&label, if told < TOLD { &story } else { first_line(&story) });
+                    }
+                    results.lock().unwrap().insert(index, value);
+                    progress.one();
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    progress.clear();
+    println!("crash: {family}: {} plans, {failed} failed, seed {SEED}, {:.0?}", plans.len(), progress.began.elapsed());
+    (results.into_inner().unwrap().into_values().collect(), failed == 0)
+}
+
+fn first_line(story: &str) -> &str {
+    story.lines().next().unwrap_or_default()
+}
+
+/// A counter on a terminal, lines elsewhere.
+struct Progress {
+    family: String,
+    all: usize,
+    done: AtomicUsize,
+    began: Instant,
+    told: Mutex<Instant>,
+}
+
+impl Progress {
+    fn new(family: &str, all: usize) -> Self {
+        let began = Instant::now();
+        Self { family: family.to_owned(), all, done: AtomicUsize::new(0), began, told: Mutex::new(began) }
+    }
+
+    fn one(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let mut told = self.told.lock().unwrap();
+        let terminal = std::io::stderr().is_terminal();
+        if told.elapsed() < if terminal { Duration::from_millis(200) } else { EVERY } {
+            return;
+        }
+        *told = Instant::now();
+        let (start, end) = if terminal { ("\r", "\x1b[K") } else { ("", "\n") };
+        // Nobody may be reading any more.
+        let _ = write!(std::io::stderr(), "{start}crash: {}: {done} of {}{end}", self.family, self.all);
+    }
+
+    fn failure(&self, label: &str, story: &str) {
+        self.clear();
+        println!("crash: {} failed: replay with\n  cargo test --test crash -- replay {label}\n{story}", self.family);
+    }
+
+    fn clear(&self) {
+        if std::io::stderr().is_terminal() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Nothing is lost and nothing is left behind: proved at every point where it can break.
+//!
+//! The shipped controllers run in simulated time, on an API server in memory and on the served dialects, and something
+//! happens at every request of every scenario. What has to hold afterwards is in `oracle`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
+
+mod families;
+mod oracle;
+mod plan;
+mod scenario;
+mod settle;
+mod sim;
+
+use families::{Stage, double, single};
+use sim::fault::Fault;
+use sim::server::Server;
+use sim::wire::Step;
+
+/// How many pairs are drawn.
+const PAIRS: usize = 20_000;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    let good = match arguments.split_first() {
+        Some((command, rest)) if command == "replay" => replay(rest),
+        Some((prefix, rest)) => prove(prefix, rest),
+        None => prove("", &[]),
+    };
+    std::process::exit(i32::from(!good));
+}
+
+/// Carries out all families on the scenarios whose names begin so.
+fn prove(prefix: &str, families: &[String]) -> bool {
+    let wanted = |family: &str| families.is_empty() || families.iter().any(|name| name == family);
+    let mut scenarios = scenario::all();
+    scenarios.retain(|scenario| scenario.label().starts_with(prefix));
+    let stage = Stage::prepare(scenarios);
+    let mut good = true;
+    if wanted("crashes") {
+        let (crashes, passed) = single(&stage, "crashes", &Fault::CRASHES);
+        good &= passed;
+        if wanted("crash-pairs") {
+            good &= double(&stage, "crash-pairs", &crashes, &Fault::CRASHES, PAIRS);
+        }
+    }
+    if wanted("replies") {
+        good &= single(&stage, "replies", &Fault::REPLIES).1;
+    }
+    good
+}
+
+/// Carries out one plan again, as its failure names it, and tells its story.
+fn replay(words: &[String]) -> bool {
+    let (name, script) = words.split_first().expect("replay SCENARIO [NUMBER:FAULT …]");
+    let step = |word: &String| -> Step {
+        let (number, fault) = word.split_once(':').expect("NUMBER:FAULT");
+        (number.parse().expect("a number"), fault.parse().expect("a fault"))
+    };
+    let script: Vec<Step> = script.iter().map(step).collect();
+    let scenario = scenario::all().into_iter().find(|scenario| scenario.label() == *name).expect("a scenario");
+    let server = Server::start();
+    let kept = scenario.prepare(&server);
+    let began = std::time::Instant::now();
+    let outcome = plan::run(&server, &scenario, &kept, &script, true);
+    println!("{}: {:?} in {:?}\n{}", plan::label(&scenario, &script), outcome.wrong, began.elapsed(), outcome.story);
+    outcome.wrong.is_none()
+}

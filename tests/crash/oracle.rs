@@ -1,0 +1,194 @@
+//! What has to hold once things are quiet, whatever happened before.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use crate::scenario::BYSTANDER;
+use crate::sim::World;
+use crate::sim::platform::Kind;
+use crate::sim::truth::{OrganizationTruth, Truth, UserTruth};
+
+/// What is expected of a world beside what its resources say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Expected {
+    pub(crate) platform: Kind,
+    /// Organisations that were let go.
+    pub(crate) retained: usize,
+}
+
+/// Checks that what is there is what the resources say, once, and that every value in a Secret logs in.
+pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
+    world.open_invitations();
+    let truth = world.truth();
+    let view = View { world, truth: &truth, platform: expected.platform };
+    view.bystander()?;
+    let resources = world.api.all("Organization");
+    let others = |organization: &&OrganizationTruth| organization.record.name != BYSTANDER;
+    let there: Vec<_> = truth.organizations.iter().filter(others).collect();
+    if there.len() != resources.len() + expected.retained {
+        let names: Vec<_> = there.iter().map(|found| (&found.record.name, &found.record.id)).collect();
+        return Err(format!("{} Organizations, and on the platform there are {names:?}", resources.len()));
+    }
+    for resource in &resources {
+        view.organization(resource)?;
+    }
+    if resources.is_empty() {
+        for organization in &there {
+            if organization.record.owner.as_deref().is_some_and(|owner| !owner.is_empty()) {
+                return Err(format!("{} was let go and still has a mark", organization.record.name));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether what a resource stands for is there, for who is asked to decide.
+pub(crate) fn is_there(world: &World, resource: &Value) -> bool {
+    let truth = world.truth();
+    match resource["kind"].as_str() {
+        Some("Organization") => truth.organizations.iter().any(|found| found.record.name != BYSTANDER),
+        Some("User") => {
+            let mut users = truth.organizations.iter().flat_map(|found| &found.users);
+            users.any(|user| is_user(user, resource))
+        }
+        _ => false,
+    }
+}
+
+fn is_user(user: &UserTruth, resource: &Value) -> bool {
+    let is = |known: &str, said: &Value| said.as_str() == Some(known);
+    let email = user.record.email.as_deref().unwrap_or_default();
+    is(&user.record.username, &resource["metadata"]["name"]) || is(email, &resource["spec"]["email"])
+}
+
+struct View<'a> {
+    world: &'a World,
+    truth: &'a Truth,
+    platform: Kind,
+}
+
+impl View<'_> {
+    /// Nothing of somebody else's was touched.
+    fn bystander(&self) -> Result<(), String> {
+        let found = self.truth.organizations.iter().find(|found| found.record.name == BYSTANDER);
+        let found = found.ok_or("somebody else's organisation is gone")?;
+        let [user] = &found.users[..] else { return Err("somebody else's users are others now".to_owned()) };
+        if found.record.owner.as_deref().is_some_and(|owner| !owner.is_empty()) || user.key.is_none() {
+            return Err(format!("somebody else's organisation was changed: {:?}", found.record));
+        }
+        Ok(())
+    }
+
+    fn organization(&self, resource: &Value) -> Result<(), String> {
+        let id = resource["status"]["externalID"].as_str().ok_or("an Organization without an id")?;
+        let by_name = self.platform == Kind::Rockit;
+        let found = self.truth.organizations.iter().find(|found| {
+            if by_name { found.record.name == id } else { found.record.id == id }
+        });
+        let found = found.ok_or_else(|| format!("the organisation {id} is not there"))?;
+        if let Some(secret) = self.secret(&resource["status"]["adminSecretName"])? {
+            let (username, password) = (value(&secret, "username")?, value(&secret, "password")?);
+            if !self.world.logs_in(&found.record.id, &username, &password) {
+                return Err("the administrator's password does not log in".to_owned());
+            }
+        }
+        if let Some(secret) = self.secret(&resource["status"]["keyPair"]["secretName"])? {
+            for key in ["private.pem", "public.pem", "passphrase"] {
+                value(&secret, key)?;
+            }
+        }
+        let users = self.world.api.all("User");
+        for user in &users {
+            self.user(user, found)?;
+        }
+        let known = |user: &&UserTruth| {
+            let own = ["owner", "operator"].contains(&user.record.username.as_str());
+            let technical = user.record.email.as_deref().is_some_and(|email| email.starts_with("org-operator"));
+            !own && !technical
+        };
+        let there: Vec<_> = found.users.iter().filter(known).collect();
+        if there.len() != users.len() {
+            let names: Vec<_> = there.iter().map(|user| (&user.record.username, &user.record.id)).collect();
+            return Err(format!("{} Users, and on the platform there are {names:?}", users.len()));
+        }
+        Ok(())
+    }
+
+    fn user(&self, resource: &Value, organization: &OrganizationTruth) -> Result<(), String> {
+        let id = resource["status"]["externalID"].as_str().ok_or("a User without an id")?;
+        let by_name = self.platform == Kind::Rockit;
+        let found = organization.users.iter().find(|user| {
+            if by_name { user.record.username == id } else { user.record.id == id }
+        });
+        let found = found.ok_or_else(|| format!("the user {id} is not there"))?;
+        let mut tokens: Vec<String> = Vec::new();
+        if let Some(secret) = self.secret(&resource["status"]["secretName"])? {
+            if secret["data"].get("password").is_some() {
+                let (username, password) = (value(&secret, "username")?, value(&secret, "password")?);
+                if !self.world.logs_in(&organization.record.id, &username, &password) {
+                    return Err(format!("the password of {username} does not log in"));
+                }
+            }
+            if secret["data"].get("token").is_some() {
+                tokens.push(value(&secret, "token")?);
+            }
+        }
+        let name = &resource["metadata"]["name"];
+        let resources = self.world.api.all("Token");
+        let mine = resources.iter().filter(|token| token["spec"]["userRef"]["name"] == *name);
+        let mut ids = Vec::new();
+        let mut several = 0;
+        for token in mine {
+            let secret = self.secret(&token["status"]["secretName"])?.ok_or("a Token without a Secret")?;
+            tokens.push(value(&secret, "token")?);
+            ids.push(token["status"]["externalID"].as_str().unwrap_or_default().to_owned());
+            ids.extend(token["status"]["previous"]["externalID"].as_str().map(str::to_owned));
+            ids.extend(token["status"]["leftBehind"].as_array().into_iter().flatten().filter_map(|id| Some(id.as_str()?.to_owned())));
+            several += 1;
+        }
+        for token in &tokens {
+            if self.world.shown_by(token).as_deref() != Some(&found.record.id) {
+                return Err(format!("a value in a Secret of {name} does not log in"));
+            }
+        }
+        match self.platform {
+            Kind::Embedded => {
+                let live: Vec<_> = found.tokens.iter().map(|token| token.id.clone()).collect();
+                if live.iter().any(|id| !ids.contains(id)) || live.len() < several {
+                    return Err(format!("{live:?} are live of {name}, and {ids:?} are known"));
+                }
+            }
+            Kind::Tyk | Kind::Rockit => {
+                if let Some(token) = tokens.iter().find(|token| !found.has_key(token)) {
+                    return Err(format!("a Secret of {name} holds another key: {} bytes", token.len()));
+                }
+            }
+            Kind::Rockfish => {
+                let live = self.truth.tokens.iter().filter(|token| token.user_id == found.record.id);
+                let live: Vec<_> = live.map(|token| token.id.clone()).collect();
+                // The first one came with the user and is in the User's own Secret.
+                let unknown = live.iter().filter(|id| !ids.contains(id)).count();
+                if unknown > 1 {
+                    return Err(format!("{live:?} are live of {name}, and {ids:?} are known"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The Secret of that name; none where a resource names none.
+    fn secret(&self, name: &Value) -> Result<Option<Value>, String> {
+        let Some(name) = name.as_str() else { return Ok(None) };
+        let found = self.world.api.get("Secret", "acme", name);
+        found.map(Some).ok_or_else(|| format!("the Secret {name} is not there"))
+    }
+}
+
+/// A value of a Secret, decoded.
+fn value(secret: &Value, key: &str) -> Result<String, String> {
+    let encoded = secret["data"][key].as_str().filter(|value| !value.is_empty());
+    let encoded = encoded.ok_or_else(|| format!("the Secret {} has no {key}", secret["metadata"]["name"]))?;
+    let decoded = STANDARD.decode(encoded).map_err(|error| error.to_string())?;
+    String::from_utf8(decoded).map_err(|error| error.to_string())
+}

@@ -1,0 +1,153 @@
+//! What is done, on which platform: the state that it begins from, and what a person then does.
+
+mod manifests;
+mod planted;
+
+use std::time::Duration;
+
+use org_operator::embedded::dialect::Quirk;
+use serde_json::{Value, json};
+
+use crate::sim::platform::Kind;
+use crate::sim::server::Server;
+use crate::sim::{Kept, World};
+use crate::settle::settle;
+use manifests::{Manifests, NAMESPACE};
+
+pub(crate) use planted::BYSTANDER;
+
+/// What a person does.
+#[derive(Clone)]
+pub(crate) enum Deed {
+    Apply(Value),
+    Delete(&'static str, &'static str),
+    /// Somebody else's hand at the platform, or what the operator is to find there.
+    Plant(fn(&World)),
+    /// Waits until all is as it should be.
+    Settle,
+}
+
+/// Something that is done.
+pub(crate) struct Scenario {
+    pub(crate) platform: Kind,
+    pub(crate) name: &'static str,
+    pub(crate) quirk: Option<Quirk>,
+    before: Vec<Deed>,
+    pub(crate) act: Vec<Deed>,
+}
+
+/// How long a server that shows new objects late takes.
+const LATE: Duration = Duration::from_secs(45);
+
+impl Scenario {
+    /// As a command names it.
+    pub(crate) fn label(&self) -> String {
+        format!("{}/{}", self.platform.as_str(), self.name)
+    }
+
+    /// Brings a world to the state that it begins from, and puts it aside.
+    pub(crate) fn prepare(&self, server: &Server) -> Kept {
+        let mut world = World::new(server, self.quirk, LATE, None);
+        let manifests = Manifests(self.platform);
+        for manifest in manifests.surroundings() {
+            world.api.apply(manifest).expect("the surroundings are taken");
+        }
+        planted::bystander(&world);
+        for deed in self.before.iter().chain([&Deed::Settle]) {
+            world.deed(deed).unwrap_or_else(|error| panic!("{} could not be prepared: {error}", self.label()));
+        }
+        world.keep()
+    }
+
+    /// The world that a plan begins from.
+    pub(crate) fn begin(&self, server: &Server, kept: &Kept) -> World {
+        World::new(server, self.quirk, LATE, Some(kept))
+    }
+}
+
+impl World {
+    /// Does it.
+    pub(crate) fn deed(&mut self, deed: &Deed) -> Result<(), String> {
+        match deed {
+            Deed::Apply(manifest) => {
+                self.api.apply(manifest.clone()).map_err(|error| format!("{error:?}"))?;
+            }
+            Deed::Delete(kind, name) => {
+                let namespace = if *kind == "Namespace" { "" } else { NAMESPACE };
+                self.api.delete(kind, namespace, name);
+            }
+            Deed::Plant(plant) => plant(self),
+            Deed::Settle => settle(self)?,
+        }
+        Ok(())
+    }
+}
+
+/// All that is done.
+pub(crate) fn all() -> Vec<Scenario> {
+    Kind::ALL.into_iter().flat_map(of_platform).collect()
+}
+
+fn of_platform(platform: Kind) -> Vec<Scenario> {
+    let make = Manifests(platform);
+    let (organization, person, machine, token) = (make.organization(), make.person(), make.machine(), make.token());
+    let apply = |manifests: &[&Value]| -> Vec<Deed> {
+        manifests.iter().map(|manifest| Deed::Apply((*manifest).clone())).collect()
+    };
+    let mut all = Vec::new();
+    let mut add = |name: &'static str, before: Vec<Deed>, act: Vec<Deed>| {
+        all.push(Scenario { platform, name, quirk: None, before, act });
+    };
+    let rotate = |manifest: &Value| {
+        let mut manifest = manifest.clone();
+        manifest["metadata"]["annotations"] = json!({ "org-operator.dev/rotate-requested-at": "now" });
+        vec![Deed::Apply(manifest)]
+    };
+    let with = |manifest: &Value, changes: Value| {
+        let mut manifest = manifest.clone();
+        for (field, value) in changes.as_object().expect("fields") {
+            manifest["spec"][field] = value.clone();
+        }
+        manifest
+    };
+
+    let mut there = apply(&[&organization]);
+    if platform == Kind::Rockit {
+        // Users of an organisation on ROCKIT are managed for a machine account in it.
+        there.extend([Deed::Settle, Deed::Plant(planted::rockit_account)]);
+    }
+    let and = |manifest: &Value| [there.clone(), apply(&[manifest])].concat();
+
+    add("organization-create", vec![], apply(&[&organization]));
+    add("organization-delete", apply(&[&organization]), vec![Deed::Delete("Organization", "acme")]);
+    let retained = with(&organization, json!({ "deletionPolicy": "Retain" }));
+    add("organization-retain", apply(&[&retained]), vec![Deed::Delete("Organization", "acme")]);
+    if let Some(changes) = make.organization_changes() {
+        add("organization-update", apply(&[&organization]), apply(&[&with(&organization, changes)]));
+        let adopted = with(&organization, json!({ "adoptionPolicy": "IfExists" }));
+        add("organization-adopt", vec![Deed::Plant(planted::acme)], apply(&[&adopted]));
+    }
+    add("person-create", there.clone(), apply(&[&person]));
+    add("person-delete", and(&person), vec![Deed::Delete("User", "ada")]);
+    if let Some(changes) = make.person_changes() {
+        add("person-update", and(&person), apply(&[&with(&person, changes)]));
+    }
+    if matches!(platform, Kind::Embedded | Kind::Tyk) {
+        add("person-rotate", and(&person), rotate(&person));
+        add("organization-full", vec![], apply(&[&make.full_organization()]));
+    }
+    add("machine-create", there.clone(), apply(&[&machine]));
+    add("machine-delete", and(&machine), vec![Deed::Delete("User", "robot")]);
+    let with_machine = and(&machine);
+    add("token-create", with_machine.clone(), apply(&[&token]));
+    let with_token = [with_machine, apply(&[&token])].concat();
+    if platform != Kind::Rockit {
+        add("token-rotate", with_token.clone(), rotate(&token));
+    }
+    add("token-delete", with_token.clone(), vec![Deed::Delete("Token", "robot")]);
+    add("all-delete", with_token.clone(), vec![Deed::Delete("Namespace", NAMESPACE)]);
+    if platform != Kind::Rockit {
+        add("all-create", vec![], apply(&[&token, &machine, &organization]));
+    }
+    all
+}

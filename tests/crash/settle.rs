@@ -1,0 +1,133 @@
+//! Lets operators live until all is as it should be, and does what a person would do who is asked.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::oracle;
+use crate::sim::World;
+use crate::sim::operator::End;
+use crate::sim::wire::Side;
+
+/// How long nothing is written before it counts as quiet: two looks at everything.
+const QUIET: Duration = Duration::from_secs(130);
+/// How long it may take.
+const LIMIT: Duration = Duration::from_hours(2);
+/// How long nobody looks after an operator that died.
+const RESTART: Duration = Duration::from_secs(2);
+
+/// The kinds that the operator looks after.
+pub(crate) const KINDS: [&str; 4] = ["Platform", "Organization", "User", "Token"];
+
+/// Operators live, one after the other, until all is settled and quiet.
+pub(crate) fn settle(world: &mut World) -> Result<(), String> {
+    let mut watch = Watch::new(world);
+    loop {
+        let end = world.live(LIMIT, |world| watch.look(world));
+        match end {
+            End::Crashed => world.time.pass(RESTART),
+            End::Stopped => return Ok(()),
+            End::Overdue => return Err(format!("it does not come to rest: {}", unsettled(world).unwrap_or_default())),
+        }
+    }
+}
+
+/// What is looked at while an operator lives.
+struct Watch {
+    seen: (u64, usize),
+    since: Timestamp,
+}
+
+impl Watch {
+    fn new(world: &World) -> Self {
+        Self { seen: changes(world), since: world.time.now() }
+    }
+
+    /// Whether all is settled and has been quiet for long enough.
+    fn look(&mut self, world: &mut World) -> bool {
+        let (now, seen) = (world.time.now(), changes(world));
+        if seen != self.seen {
+            *self = Self { seen, since: now };
+            // What comes after the last change only looks.
+            world.busy = world.wire.seen();
+            return false;
+        }
+        if now.duration_since(self.since).unsigned_abs() < QUIET || !world.wire.is_played() {
+            return false;
+        }
+        if unsettled(world).is_none() {
+            return true;
+        }
+        answer(world);
+        false
+    }
+}
+
+/// What changes when somebody writes.
+fn changes(world: &World) -> (u64, usize) {
+    (world.api.revision(), world.wire.writes(Side::Platform))
+}
+
+/// Why it is not settled yet.
+pub(crate) fn unsettled(world: &World) -> Option<String> {
+    if !world.wire.is_played() {
+        return Some("something is still to happen".to_owned());
+    }
+    let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
+    let mut waiting = objects.filter_map(|object| {
+        let name = format!("{} {}", object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
+        if !object["metadata"]["deletionTimestamp"].is_null() {
+            return Some(format!("{name} is being deleted: {}", ready(&object)));
+        }
+        let settled = ready(&object)["status"] == "True"
+            && ready(&object)["observedGeneration"] == object["metadata"]["generation"];
+        (!settled).then(|| format!("{name} is not Ready: {}", ready(&object)))
+    });
+    waiting.next()
+}
+
+/// The condition Ready.
+pub(crate) fn ready(object: &Value) -> Value {
+    let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
+    conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default()
+}
+
+/// Does what an object asks a person to do.
+fn answer(world: &mut World) {
+    for object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {
+        let reason = ready(&object)["reason"].as_str().unwrap_or_default().to_owned();
+        let (annotation, value) = match reason.as_str() {
+            "OutcomeUnknown" => {
+                let attempt = object["status"]["attempt"].as_i64().unwrap_or_default();
+                let verb = if oracle::is_there(world, &object) { "adopt" } else { "start-over" };
+                ("org-operator.dev/resolve", format!("{verb}/{attempt}"))
+            }
+            // What the platform cannot delete is let go.
+            "LeftBehind" => {
+                world.asked.push(format!("{} {reason}", object["kind"].as_str().unwrap_or_default()));
+                let mut changed = object.clone();
+                changed["spec"]["deletionPolicy"] = json!("Retain");
+                edit(world, changed);
+                continue;
+            }
+            "ValueUnavailable" => ("org-operator.dev/rotate-requested-at", format!("for {}", world.time.now())),
+            _ => continue,
+        };
+        if object["metadata"]["annotations"][annotation] == json!(value) {
+            continue;
+        }
+        world.asked.push(format!("{} {reason}", object["kind"].as_str().unwrap_or_default()));
+        let mut changed = object.clone();
+        changed["metadata"]["annotations"][annotation] = json!(value);
+        edit(world, changed);
+    }
+}
+
+/// What a person's `kubectl edit` does.
+fn edit(world: &World, mut object: Value) {
+    if let Some(manifest) = object.as_object_mut() {
+        manifest.remove("status");
+    }
+    world.api.apply(object).expect("a person may edit");
+}

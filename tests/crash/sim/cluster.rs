@@ -1,0 +1,109 @@
+//! The operator's client of the API server, over the wire.
+
+use api_server::{ApiServer, Reply};
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Either, Full};
+use kube::client::Body;
+use serde_json::json;
+
+use super::fault::Fault;
+use super::time::Time;
+use super::wire::{Side, Turn, Wire};
+
+type Answer = Response<Either<Reply, Full<Bytes>>>;
+
+/// The way from an operator to its API server.
+#[derive(Clone)]
+pub(crate) struct Cluster {
+    pub(crate) api: ApiServer,
+    pub(crate) wire: Wire,
+    pub(crate) time: Time,
+}
+
+impl Cluster {
+    /// An operator's client.
+    pub(crate) fn client(&self) -> kube::Client {
+        let cluster = self.clone();
+        let service = tower::service_fn(move |request: Request<Body>| {
+            let cluster = cluster.clone();
+            async move { cluster.ask(request).await }
+        });
+        kube::Client::new(service, "operator")
+    }
+
+    async fn ask(self, request: Request<Body>) -> std::io::Result<Answer> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let request = Request::from_parts(head, body);
+        let what = format!("{} {}", request.method(), request.uri());
+        let writes = request.method() != "GET" && !what.contains("dryRun=All");
+        let turn = self.wire.turn(self.time.now(), Side::Cluster, writes, !is_collection(&request), what);
+        let (entry, fault) = match turn {
+            Turn::Go(entry, fault) => (entry, fault),
+            Turn::Dead => return std::future::pending().await,
+        };
+        let mut answer = None;
+        if fault.is_none_or(Fault::is_applied) {
+            if fault == Some(Fault::Twice) {
+                drop(self.api.handle(request.clone()));
+            }
+            answer = Some(self.api.handle(request));
+        }
+        let status = answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| answer.status().to_string());
+        if !self.wire.answered(entry, fault, status) {
+            return std::future::pending().await;
+        }
+        let lost = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
+        match (fault, answer) {
+            (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => Ok(answer.map(Either::Left)),
+            (Some(Fault::Cut), Some(answer)) => {
+                let (head, body) = answer.into_parts();
+                let whole = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+                Ok(Response::from_parts(head, Either::Right(Full::new(whole.slice(..whole.len() / 2)))))
+            }
+            (Some(Fault::Hang | Fault::HangApplied), _) => std::future::pending().await,
+            (Some(Fault::Html), _) => Ok(page()),
+            (Some(Fault::Envelope), _) => Ok(refusal(500, StatusCode::OK)),
+            (Some(Fault::Status(code) | Fault::StatusApplied(code)), _) => {
+                Ok(refusal(code, StatusCode::from_u16(code).expect("a status")))
+            }
+            _ => Err(lost()),
+        }
+    }
+}
+
+/// Lists and watches, which begin every life and change nothing.
+fn is_collection(request: &Request<Bytes>) -> bool {
+    let segments = request.uri().path().split('/').filter(|segment| !segment.is_empty()).collect::<Vec<_>>();
+    let below = segments.iter().position(|segment| *segment == "namespaces").map_or(segments.len(), |at| at + 2);
+    request.method() == "GET" && segments.len() <= below + 1
+}
+
+fn page() -> Answer {
+    let mut answer = Response::new(Either::Right(Full::new(Bytes::from_static(b"<html><body>Bad Gateway</body></html>"))));
+    *answer.status_mut() = StatusCode::BAD_GATEWAY;
+    answer.headers_mut().insert("content-type", http::HeaderValue::from_static("text/html"));
+    answer
+}
+
+fn refusal(code: u16, status: StatusCode) -> Answer {
+    let reason = match code {
+        401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "NotFound",
+        409 => "Conflict",
+        429 => "TooManyRequests",
+        503 => "ServiceUnavailable",
+        504 => "Timeout",
+        _ => "InternalError",
+    };
+    let body = json!({
+        "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": code,
+        "message": "on purpose",
+    });
+    let mut answer = Response::new(Either::Right(Full::new(Bytes::from(body.to_string()))));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
+    answer
+}

@@ -1,0 +1,164 @@
+//! One life of the operator: the shipped controllers in a runtime of their own, whose time is simulated. A crash drops
+//! the runtime with every task in it, wherever each stands.
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use org_operator::api::{Platform, PlatformRecord, PlatformType};
+use org_operator::controller::connection::{Connect, Parts as ConnectionParts, Platforms, label};
+use org_operator::controller::context::Parts;
+use org_operator::controller::stop::Stop;
+use org_operator::controller::{Settings, watch};
+use org_operator::domain::key::KeySize;
+use org_operator::keys::{self, KeyPool, PrivateKey};
+use org_operator::kubernetes::secret::SecretStore;
+use org_operator::platform::{AdminApi, Metered};
+use org_operator::telemetry::Metrics;
+use tokio_util::sync::CancellationToken;
+
+use super::World;
+use super::cluster::Cluster;
+use super::embedded::Wired;
+
+/// What the owner marks begin with.
+pub(crate) const OWNER: &str = "crash";
+/// How often the operator looks at what is at rest.
+pub(crate) const RESYNC: Duration = Duration::from_mins(1);
+/// How often the world is looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// How a life ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At a point of the script.
+    Crashed,
+    /// Whoever watched has seen enough.
+    Stopped,
+    /// Its time was up.
+    Overdue,
+}
+
+/// The platforms, the embedded one over the wire like the others.
+struct Connections {
+    platforms: Platforms,
+    embedded: Arc<Wired>,
+    metrics: Arc<Metrics>,
+}
+
+impl Connections {
+    fn embedded(&self, label: String) -> Arc<dyn AdminApi> {
+        Arc::new(Metered::new(Arc::clone(&self.embedded), label, Arc::clone(&self.metrics)))
+    }
+}
+
+#[async_trait]
+impl Connect for Connections {
+    async fn connect(&self, platform: &Platform) -> Result<Arc<dyn AdminApi>, Stop> {
+        match platform.spec.platform_type() {
+            Some(PlatformType::Embedded) => Ok(self.embedded(label(platform))),
+            _ => self.platforms.connect(platform).await,
+        }
+    }
+
+    async fn reconnect(&self, recorded: &PlatformRecord) -> Option<Arc<dyn AdminApi>> {
+        match recorded.type_ {
+            PlatformType::Embedded => Some(self.embedded(format!("{}/{}", recorded.namespace, recorded.name))),
+            _ => self.platforms.reconnect(recorded).await,
+        }
+    }
+
+    fn refresh(&self, platform: &Platform) {
+        self.platforms.refresh(platform);
+    }
+
+    async fn reopen(&self, platform: &Platform) {
+        self.platforms.reopen(platform).await;
+    }
+}
+
+/// Keys that lie ready: what a plan is about is not how long one takes.
+static KEYS: LazyLock<Vec<PrivateKey>> =
+    LazyLock::new(|| (0..4).map(|_| keys::generate(KeySize::Rsa2048).expect("a key")).collect());
+
+/// What the operator runs with.
+fn parts(world: &World, metrics: &Arc<Metrics>) -> Parts {
+    let cluster = Cluster { api: world.api.clone(), wire: world.wire.clone(), time: world.time.clone() };
+    let (client, clock) = (cluster.client(), world.time.clock());
+    let connections = ConnectionParts {
+        clock: clock.clone(),
+        metrics: Arc::clone(metrics),
+        secrets: SecretStore::new(client.clone()),
+        owner_id: OWNER.to_owned(),
+        transport: world.platforms.transport(),
+    };
+    let connect = Connections {
+        platforms: Platforms::new(None, connections),
+        embedded: Arc::new(world.embedded()),
+        metrics: Arc::clone(metrics),
+    };
+    Parts {
+        client,
+        settings: Settings {
+            owner_id: OWNER.to_owned(),
+            default_platform: None,
+            resync: RESYNC,
+            deadline: Duration::from_secs(10),
+            concurrency: 8,
+        },
+        connect: Arc::new(connect),
+        keys: ready_keys(),
+        metrics: Arc::clone(metrics),
+        clock,
+        seed: world.seed,
+    }
+}
+
+/// A pool in which keys lie ready: it makes them on threads of its own, for which simulated time does not wait.
+fn ready_keys() -> KeyPool {
+    let pool = KeyPool::with_generator(1, move |_| Ok(KEYS[0].clone()));
+    for key in KEYS.iter() {
+        pool.put(KeySize::Rsa2048, key.clone());
+    }
+    pool
+}
+
+impl World {
+    /// Lets an operator live until it crashes, `watch` has seen enough, or its time is up. `watch` is asked each second.
+    pub(crate) fn live(&mut self, limit: Duration, mut watch: impl FnMut(&mut Self) -> bool) -> End {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().expect("a runtime");
+        let metrics = Arc::new(Metrics::new());
+        let end = runtime.block_on(async {
+            self.time.go();
+            let parts = parts(self, &metrics);
+            let stop = CancellationToken::new();
+            let operator = tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await });
+            let began = tokio::time::Instant::now();
+            loop {
+                tokio::select! {
+                    biased;
+                    () = self.wire.crash() => return End::Crashed,
+                    () = tokio::time::sleep(TICK) => {}
+                }
+                assert!(!operator.is_finished(), "the operator ended by itself");
+                if self.wire.crashes_next() {
+                    return End::Crashed;
+                }
+                self.api.collect();
+                if watch(self) {
+                    return End::Stopped;
+                }
+                if began.elapsed() > limit {
+                    return End::Overdue;
+                }
+            }
+        });
+        self.time.stop();
+        // Threads that still work on something are left behind, as a dead process leaves them.
+        runtime.shutdown_background();
+        self.wire.revive();
+        self.metrics.push_str(&metrics.encode());
+        end
+    }
+}

@@ -1,0 +1,148 @@
+//! The platforms' servers, and the operator's way to them over the wire.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use axum::Router;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode};
+use org_operator::embedded::Directory;
+use org_operator::embedded::dialect::{Quirk, Serving, rockfish, rockit, tyk};
+use org_operator::platform::http::{Service, Transport, TransportError};
+
+use super::fault::Fault;
+use super::server::Server;
+use super::time::Time;
+use super::wire::{Side, Turn, Wire};
+
+/// The admin secret of the Dashboard.
+pub(crate) const TYK_SECRET: &str = "canary-tyk-admin-secret";
+/// The code that lets anybody create a user on Rockfish's public API.
+pub(crate) const INVITE_CODE: &str = "canary-rockfish-invite-code";
+/// The key that ROCKIT's admin tokens are signed with.
+pub(crate) const ROCKIT_KEY: &str = "canary-rockit-admin-key-0123456789";
+/// The token of ROCKIT's account that may delete any organisation.
+pub(crate) const ROCKIT_BACKEND: &str = "canary-rockit-backend-token";
+
+/// Which platform a plan is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Embedded,
+    Tyk,
+    Rockfish,
+    Rockit,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Embedded, Self::Tyk, Self::Rockfish, Self::Rockit];
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Tyk => "tyk",
+            Self::Rockfish => "rockfish",
+            Self::Rockit => "rockit",
+        }
+    }
+}
+
+/// The way from an operator to the platforms.
+#[derive(Clone)]
+pub(crate) struct Platforms {
+    pub(crate) server: Server,
+    pub(crate) routers: BTreeMap<&'static str, Router>,
+    pub(crate) wire: Wire,
+    pub(crate) time: Time,
+}
+
+impl Platforms {
+    /// Every dialect on that directory, by host; a plan uses one.
+    pub(crate) fn new(
+        server: Server,
+        directory: &Directory,
+        wire: Wire,
+        time: Time,
+        quirk: Option<Quirk>,
+        late: Duration,
+    ) -> Self {
+        let serving = |secret: &str, base: &str| Serving {
+            directory: directory.clone(),
+            clock: time.clock(),
+            secret: secret.into(),
+            quirks: BTreeSet::from_iter(quirk),
+            late,
+            base: Some(format!("http://{base}")),
+        };
+        let operator = rockit::Operator {
+            organization: "operator".to_owned(),
+            username: "operator".to_owned(),
+            secret: ROCKIT_BACKEND.into(),
+        };
+        let routers = BTreeMap::from([
+            ("tyk.test", tyk::router(serving(TYK_SECRET, "tyk.test"))),
+            ("rockfish-admin.test", rockfish::admin_router(serving(INVITE_CODE, "rockfish-admin.test"))),
+            ("rockfish.test", rockfish::public_router(serving(INVITE_CODE, "rockfish.test"))),
+            ("rockit.test", rockit::router(serving(&STANDARD.encode(ROCKIT_KEY), "rockit.test"), Some(operator))),
+        ]);
+        Self { server, routers, wire, time }
+    }
+
+    /// What the operator's requests go through.
+    pub(crate) fn transport(&self) -> Transport {
+        let platforms = self.clone();
+        Transport::through(move |timeout| {
+            let platforms = platforms.clone();
+            Service::new(tower::service_fn(move |request| {
+                let platforms = platforms.clone();
+                async move {
+                    let answer = tokio::time::timeout(timeout, platforms.ask(request));
+                    answer.await.unwrap_or(Err(TransportError::TimedOut))
+                }
+            }))
+        })
+    }
+
+    async fn ask(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let what = format!("{} {}", request.method(), request.uri());
+        // ROCKIT's pings are POSTs, and change nothing.
+        let writes = request.method() != "GET" && !request.uri().path().contains("ping");
+        let (entry, fault) = match self.wire.turn(self.time.now(), Side::Platform, writes, true, what) {
+            Turn::Go(entry, fault) => (entry, fault),
+            Turn::Dead => return std::future::pending().await,
+        };
+        let mut answer = None;
+        if fault.is_none_or(Fault::is_applied) {
+            let host = request.uri().host().unwrap_or_default();
+            let router = self.routers.get(host).unwrap_or_else(|| panic!("nobody serves {host}"));
+            if fault == Some(Fault::Twice) {
+                self.server.ask(router.clone(), request.clone());
+            }
+            answer = Some(self.server.ask(router.clone(), request));
+        }
+        let status = answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| answer.status().to_string());
+        if !self.wire.answered(entry, fault, status) {
+            return std::future::pending().await;
+        }
+        let reset = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
+        match (fault, answer) {
+            (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => Ok(answer),
+            (Some(Fault::Cut), Some(answer)) => Ok(answer.map(|body| body.slice(..body.len() / 2))),
+            (Some(Fault::Hang | Fault::HangApplied), _) => std::future::pending().await,
+            (Some(Fault::Html), _) => Ok(reply(200, "text/html", "<html><body>It works!</body></html>")),
+            (Some(Fault::Envelope), _) => {
+                Ok(reply(200, "application/json", r#"{"Status":"Error","status":"failed","Message":"on purpose"}"#))
+            }
+            (Some(Fault::Status(code) | Fault::StatusApplied(code)), _) => Ok(reply(code, "application/json", "{}")),
+            _ => Err(TransportError::Lost(reset().into())),
+        }
+    }
+}
+
+fn reply(code: u16, content_type: &'static str, body: &'static str) -> Response<Bytes> {
+    let mut reply = Response::new(Bytes::from_static(body.as_bytes()));
+    *reply.status_mut() = StatusCode::from_u16(code).expect("a status");
+    reply.headers_mut().insert("content-type", HeaderValue::from_static(content_type));
+    reply
+}

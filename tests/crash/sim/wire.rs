@@ -1,0 +1,154 @@
+//! The wire between the operator and its servers: every request has a number, and a script says what happens to which.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use super::fault::Fault;
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    Cluster,
+    Platform,
+}
+
+/// A request that was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    pub(crate) at: Timestamp,
+    /// Its number since the last fault; those that no script can name have none.
+    pub(crate) number: Option<usize>,
+    pub(crate) side: Side,
+    pub(crate) what: String,
+    /// Whether it may change something.
+    pub(crate) writes: bool,
+    pub(crate) fault: Option<Fault>,
+    /// What came back.
+    pub(crate) answer: String,
+}
+
+/// One step of a script: what happens to the request of that number, counted from the step before.
+pub(crate) type Step = (usize, Fault);
+
+/// The wire.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Wire(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    crash: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    script: VecDeque<Step>,
+    seen: usize,
+    asked: Vec<Asked>,
+    crashed: bool,
+    crashes_next: bool,
+}
+
+/// What a request is to do.
+pub(crate) enum Turn {
+    /// It goes on, and its entry in the log is that one.
+    Go(usize, Option<Fault>),
+    /// The operator is dead.
+    Dead,
+}
+
+impl Wire {
+    /// From now on this happens.
+    pub(crate) fn play(&self, script: &[Step]) {
+        let mut state = self.state();
+        state.script = script.iter().copied().collect();
+        state.seen = 0;
+    }
+
+    /// Whether everything that the script has has happened.
+    pub(crate) fn is_played(&self) -> bool {
+        self.state().script.is_empty()
+    }
+
+    /// Begins a request that may have a number.
+    pub(crate) fn turn(&self, at: Timestamp, side: Side, writes: bool, numbered: bool, what: String) -> Turn {
+        let mut state = self.state();
+        if state.crashes_next {
+            state.crashes_next = false;
+            state.crashed = true;
+        }
+        if state.crashed {
+            self.0.crash.notify_one();
+            return Turn::Dead;
+        }
+        let number = numbered.then_some(state.seen);
+        state.seen += usize::from(numbered);
+        let fault = state.script.front().filter(|(at, _)| Some(*at) == number).map(|(_, fault)| *fault);
+        if fault.is_some() {
+            state.script.pop_front();
+            state.seen = 0;
+        }
+        state.asked.push(Asked { at, number, side, what, writes, fault, answer: String::new() });
+        if fault == Some(Fault::CrashBefore) {
+            state.crashed = true;
+            self.0.crash.notify_one();
+            return Turn::Dead;
+        }
+        Turn::Go(state.asked.len() - 1, fault)
+    }
+
+    /// The server has applied the request and answered; whether the operator lives to see it.
+    pub(crate) fn answered(&self, entry: usize, fault: Option<Fault>, answer: String) -> bool {
+        let mut state = self.state();
+        state.asked[entry].answer = answer;
+        match fault {
+            Some(Fault::CrashApplied) => state.crashed = true,
+            // It does with the reply what it can without asking anybody, and no more.
+            Some(Fault::CrashReplied) => state.crashes_next = true,
+            _ => {}
+        }
+        if state.crashed {
+            self.0.crash.notify_one();
+        }
+        !state.crashed
+    }
+
+    /// Waits for a crash.
+    pub(crate) async fn crash(&self) {
+        self.0.crash.notified().await;
+    }
+
+    /// Whether a crash is due that waits for the operator to ask for something.
+    pub(crate) fn crashes_next(&self) -> bool {
+        self.state().crashes_next
+    }
+
+    /// A new operator lives.
+    pub(crate) fn revive(&self) {
+        let mut state = self.state();
+        state.crashed = false;
+        state.crashes_next = false;
+    }
+
+    /// What was asked so far.
+    pub(crate) fn asked(&self) -> Vec<Asked> {
+        self.state().asked.clone()
+    }
+
+    /// How many requests went there that may have changed something.
+    pub(crate) fn writes(&self, side: Side) -> usize {
+        self.state().asked.iter().filter(|asked| asked.side == side && asked.writes).count()
+    }
+
+    /// How many requests with a number were made since the last step of the script.
+    pub(crate) fn seen(&self) -> usize {
+        self.state().seen
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
