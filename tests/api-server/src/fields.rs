@@ -1,0 +1,214 @@
+//! Server-side apply: values are merged by the structure of the kind, and what a manager applies no more goes.
+//!
+//! What a manager owns is kept as the values that it applied last: each leaf of them is a field of its own.
+
+use serde_json::{Map, Value};
+
+use crate::schema::{List, Schema};
+
+/// How a value is merged.
+enum Shape<'a> {
+    /// Field by field.
+    Fields,
+    /// Item by item, told apart by these of their fields.
+    Keyed(&'a [String]),
+    /// Item by item, told apart by their value.
+    Set,
+    /// Whole.
+    Leaf,
+}
+
+fn shape<'a>(schema: Option<&'a Schema>, value: &Value) -> Shape<'a> {
+    match (value, schema) {
+        (Value::Object(_), Some(schema)) if schema.whole => Shape::Leaf,
+        (Value::Object(_), _) => Shape::Fields,
+        (Value::Array(_), Some(Schema { list: List::Set, .. })) => Shape::Set,
+        (Value::Array(_), Some(Schema { list: List::Keyed(keys), .. })) => Shape::Keyed(keys),
+        _ => Shape::Leaf,
+    }
+}
+
+fn field<'a>(schema: Option<&'a Schema>, name: &str) -> Option<&'a Schema> {
+    schema.and_then(|schema| schema.field(name))
+}
+
+fn same(keys: &[String], left: &Value, right: &Value) -> bool {
+    keys.iter().all(|key| left.get(key) == right.get(key))
+}
+
+fn find<'a>(keys: &[String], items: &'a [Value], like: &Value) -> Option<&'a Value> {
+    items.iter().find(|item| same(keys, item, like))
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// Puts what is applied over what is there.
+pub(crate) fn merge(schema: Option<&Schema>, live: &Value, applied: &Value) -> Value {
+    match shape(schema, applied) {
+        Shape::Fields => {
+            let (Some(applied), mut merged) = (applied.as_object(), live.as_object().cloned().unwrap_or_default())
+            else {
+                return applied.clone();
+            };
+            for (name, value) in applied {
+                let below = merged.get(name).unwrap_or(&Value::Null);
+                let value = merge(field(schema, name), below, value);
+                merged.insert(name.clone(), value);
+            }
+            Value::Object(merged)
+        }
+        Shape::Set => interleave(items(live), items(applied), |left, right| left == right, |_, right| right.clone()),
+        Shape::Keyed(keys) => {
+            let item = schema.and_then(Schema::item);
+            let merge_item = |left: Option<&Value>, right: &Value| merge(item, left.unwrap_or(&Value::Null), right);
+            interleave(items(live), items(applied), |left, right| same(keys, left, right), merge_item)
+        }
+        Shape::Leaf => applied.clone(),
+    }
+}
+
+/// The order of the applied items, with the others where they were between those.
+fn interleave(
+    live: &[Value],
+    applied: &[Value],
+    same: impl Fn(&Value, &Value) -> bool,
+    merge: impl Fn(Option<&Value>, &Value) -> Value,
+) -> Value {
+    let mut merged = Vec::with_capacity(live.len().max(applied.len()));
+    let mut rest = live.iter().peekable();
+    for right in applied {
+        while let Some(left) = rest.next_if(|left| !applied.iter().any(|right| same(left, right))) {
+            merged.push(left.clone());
+        }
+        merged.push(merge(live.iter().find(|left| same(left, right)), right));
+        while rest.next_if(|left| same(left, right)).is_some() {}
+    }
+    merged.extend(rest.filter(|left| !applied.iter().any(|right| same(left, right))).cloned());
+    Value::Array(merged)
+}
+
+/// Takes away what was applied before and is not now, where it is nobody else's; whether nothing is left.
+pub(crate) fn prune(
+    schema: Option<&Schema>,
+    live: &mut Value,
+    before: &Value,
+    applied: Option<&Value>,
+    others: &[&Value],
+) -> bool {
+    match shape(schema, before) {
+        Shape::Fields if live.is_object() => {
+            let (Some(before), Some(fields)) = (before.as_object(), live.as_object_mut()) else { return false };
+            let was_empty = fields.is_empty();
+            for (name, before) in before {
+                let others: Vec<&Value> = others.iter().filter_map(|other| other.get(name)).collect();
+                let applied = applied.and_then(|applied| applied.get(name));
+                if let Some(value) = fields.get_mut(name)
+                    && prune(field(schema, name), value, before, applied, &others)
+                {
+                    fields.remove(name);
+                }
+            }
+            applied.is_none() && others.is_empty() && (fields.is_empty() || was_empty)
+        }
+        Shape::Keyed(keys) if live.is_array() => {
+            let Some(list) = live.as_array_mut() else { return false };
+            let item = schema.and_then(Schema::item);
+            list.retain_mut(|value| {
+                let Some(before) = find(keys, items(before), value) else { return true };
+                let applied = applied.and_then(|applied| find(keys, items(applied), value));
+                let others: Vec<&Value> = others.iter().filter_map(|other| find(keys, items(other), value)).collect();
+                if applied.is_none() && others.is_empty() {
+                    return false;
+                }
+                prune(item, value, before, applied, &others);
+                true
+            });
+            applied.is_none() && others.is_empty() && list.is_empty()
+        }
+        Shape::Set if live.is_array() => {
+            let Some(list) = live.as_array_mut() else { return false };
+            let has = |all: &Value, value: &Value| items(all).contains(value);
+            list.retain(|value| {
+                !has(before, value)
+                    || applied.is_some_and(|applied| has(applied, value))
+                    || others.iter().any(|other| has(other, value))
+            });
+            applied.is_none() && others.is_empty() && list.is_empty()
+        }
+        _ => applied.is_none() && others.is_empty(),
+    }
+}
+
+/// What is left of the fields that a manager owns when others have changed some; `None` where nothing is.
+pub(crate) fn disown(schema: Option<&Schema>, owned: &Value, before: &Value, after: &Value) -> Option<Value> {
+    match shape(schema, owned) {
+        Shape::Fields => {
+            let mut left = Map::new();
+            for (name, owned) in owned.as_object()? {
+                let below = |value: &Value| value.get(name).cloned().unwrap_or(Value::Null);
+                if let Some(value) = disown(field(schema, name), owned, &below(before), &below(after)) {
+                    left.insert(name.clone(), value);
+                }
+            }
+            (!left.is_empty() || owned.as_object()?.is_empty()).then_some(Value::Object(left))
+        }
+        Shape::Keyed(keys) => {
+            let item = schema.and_then(Schema::item);
+            let left: Vec<Value> = items(owned)
+                .iter()
+                .filter_map(|owned| {
+                    let before = find(keys, items(before), owned)?;
+                    disown(item, owned, before, find(keys, items(after), owned)?)
+                })
+                .collect();
+            (!left.is_empty()).then_some(Value::Array(left))
+        }
+        Shape::Set => {
+            let left: Vec<Value> = items(owned).iter().filter(|value| items(after).contains(value)).cloned().collect();
+            (!left.is_empty()).then_some(Value::Array(left))
+        }
+        Shape::Leaf => (before == after).then(|| owned.clone()),
+    }
+}
+
+/// Whether two managers own the same fields, whatever their values.
+pub(crate) fn alike(schema: Option<&Schema>, left: &Value, right: &Value) -> bool {
+    match (shape(schema, left), left, right) {
+        (Shape::Fields, Value::Object(left), Value::Object(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(name, left)| right.get(name).is_some_and(|right| alike(field(schema, name), left, right)))
+        }
+        (Shape::Keyed(keys), Value::Array(left), Value::Array(right)) => {
+            let item = schema.and_then(Schema::item);
+            left.len() == right.len()
+                && left.iter().all(|left| find(keys, right, left).is_some_and(|right| alike(item, left, right)))
+        }
+        (Shape::Set, Value::Array(left), Value::Array(right)) => {
+            left.len() == right.len() && left.iter().all(|left| right.contains(left))
+        }
+        _ => left.is_object() == right.is_object(),
+    }
+}
+
+/// RFC 7386.
+pub(crate) fn merge_patch(target: &mut Value, patch: Value) {
+    let Value::Object(patch) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    let Some(fields) = target.as_object_mut() else { return };
+    for (name, value) in patch {
+        if value.is_null() {
+            fields.remove(&name);
+        } else {
+            merge_patch(fields.entry(name).or_insert(Value::Null), value);
+        }
+    }
+}
