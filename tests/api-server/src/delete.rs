@@ -70,7 +70,8 @@ impl State {
             set(ORPHAN, policy == "Orphan");
             set(FOREGROUND, policy == "Foreground");
         }
-        let held = !finalizers.is_empty() || before.value["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
+        let held =
+            !finalizers.is_empty() || before.value["spec"]["finalizers"].as_array().is_some_and(|f| !f.is_empty());
         if !held {
             if !by.dry_run {
                 self.commit(resource.store, &spot.key(), None, by);
@@ -115,9 +116,7 @@ fn check(resource: &Resource, before: &Object, how: How<'_>) -> Result<(), Statu
     for (field, wanted, found) in found {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
             let what = if field == "UID" { "UID" } else { "ResourceVersion" };
-            let why = format!(
-                "Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}"
-            );
+            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
             return Err(Status::conflict(resource, before.name(), &why));
         }
     }

@@ -178,9 +178,9 @@ pub(crate) fn alike(schema: Option<&Schema>, left: &Value, right: &Value) -> boo
     match (shape(schema, left), left, right) {
         (Shape::Fields, Value::Object(left), Value::Object(right)) => {
             left.len() == right.len()
-                && left.iter().all(|(name, left)| {
-                    right.get(name).is_some_and(|right| alike(field(schema, name), left, right))
-                })
+                && left
+                    .iter()
+                    .all(|(name, left)| right.get(name).is_some_and(|right| alike(field(schema, name), left, right)))
         }
         (Shape::Keyed(keys), Value::Array(left), Value::Array(right)) => {
             let item = schema.and_then(Schema::item);

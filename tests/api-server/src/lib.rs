@@ -29,7 +29,6 @@ mod status;
 mod watch;
 mod write;
 
-
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -116,7 +115,9 @@ impl ApiServer {
     pub fn handle(&self, request: Request<Bytes>) -> Response<Reply> {
         let answer = request::read(request).and_then(|route| match route {
             Route::Call(mut call) => self.call(&mut call),
-            Route::Discovery(path) => Ok(discovery::answer(&path).map_or_else(nowhere, |body| whole(200, encode(&body)))),
+            Route::Discovery(path) => {
+                Ok(discovery::answer(&path).map_or_else(nowhere, |body| whole(200, encode(&body))))
+            }
             Route::Nowhere => Ok(nowhere()),
         });
         answer.unwrap_or_else(|status| whole(status.code, encode(&status.to_json())))
@@ -138,13 +139,8 @@ impl ApiServer {
             return Ok(whole(200, state.list(call)?));
         }
         let asked = &call.asked;
-        let by = By {
-            verb: asked.verb,
-            subresource: &asked.subresource,
-            agent: &asked.agent,
-            dry_run: asked.dry_run,
-            now,
-        };
+        let by =
+            By { verb: asked.verb, subresource: &asked.subresource, agent: &asked.agent, dry_run: asked.dry_run, now };
         let (code, object) = match asked.verb {
             "get" => (200, state.read(call)?),
             "create" => state.create(call, &by)?,
@@ -184,4 +180,3 @@ fn response(code: u16, reply: Reply) -> Response<Reply> {
     response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
     response
 }
-

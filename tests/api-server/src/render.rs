@@ -95,11 +95,7 @@ pub(crate) fn from_core_event(event: &Value) -> Value {
     renamed(event, "events.k8s.io/v1", |names| names)
 }
 
-fn renamed<'a>(
-    event: &Value,
-    api_version: &str,
-    order: impl Fn((&'a str, &'a str)) -> (&'a str, &'a str),
-) -> Value {
+fn renamed<'a>(event: &Value, api_version: &str, order: impl Fn((&'a str, &'a str)) -> (&'a str, &'a str)) -> Value {
     let mut fields: Map<String, Value> = event.as_object().cloned().unwrap_or_default();
     for names in RENAMED {
         let (from, to) = order(names);

@@ -174,7 +174,8 @@ impl State {
 /// Reads a revision.
 pub(crate) fn parse(revision: &str) -> Result<u64, Status> {
     revision.parse().map_err(|_| {
-        let mut status = Status::bad_request(format!("Invalid value: \"{revision}\": strconv.ParseUint: invalid syntax"));
+        let mut status =
+            Status::bad_request(format!("Invalid value: \"{revision}\": strconv.ParseUint: invalid syntax"));
         status.details = Value::Null;
         status
     })

@@ -160,8 +160,7 @@ impl State {
         let Some(before) = self.get(spot.resource.store, &spot.key()).cloned() else {
             return Err(Status::not_found(spot.resource, spot.name));
         };
-        let patch =
-            if spot.resource.is_other_form() { from_core_event(&asked.body) } else { asked.body.clone() };
+        let patch = if spot.resource.is_other_form() { from_core_event(&asked.body) } else { asked.body.clone() };
         let mut value = before.value.clone();
         fields::merge_patch(&mut value, patch);
         object::tidy_metadata(&mut value)?;
