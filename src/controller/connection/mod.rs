@@ -19,6 +19,7 @@ use crate::api::{Platform, PlatformRecord, PlatformType};
 use crate::clock::Clock;
 use crate::domain::condition::Reason;
 use crate::embedded::Directory;
+use crate::fence::Fence;
 use crate::kubernetes::secret::SecretStore;
 use crate::platform::{AdminApi, Budget, Embedded, Metered};
 use crate::telemetry::Metrics;
@@ -72,6 +73,8 @@ pub struct Parts {
     pub secrets: SecretStore,
     /// What the owner marks begin with.
     pub owner_id: String,
+    /// Whether calls may be begun. The client of `secrets` is within the same: [`crate::kubernetes::fenced`].
+    pub fence: Fence,
 }
 
 /// What is kept of one Platform.
@@ -96,7 +99,8 @@ struct Connection {
 impl Platforms {
     /// With this directory as the embedded platform, where the operator has one.
     pub fn new(directory: Option<Directory>, parts: Parts) -> Self {
-        let embedded = directory.map(|directory| Arc::new(Embedded::new(directory, parts.clock.clone())));
+        let embedded = directory
+            .map(|directory| Arc::new(Embedded::new(directory, parts.clock.clone()).fenced(parts.fence.clone())));
         Self { embedded, parts, known: Mutex::default() }
     }
 
@@ -213,6 +217,7 @@ mod tests {
             metrics: Arc::clone(&metrics),
             secrets: SecretStore::new(kube::Client::new(never, "default")),
             owner_id: "owner".to_owned(),
+            fence: Fence::open(),
         };
         let platforms = Platforms::new(Some(directory), parts);
         let counted = |name: &str| {
@@ -257,6 +262,7 @@ mod tests {
             metrics: Arc::new(Metrics::new()),
             secrets: SecretStore::new(kube::Client::new(api_server, "default")),
             owner_id: "owner".to_owned(),
+            fence: Fence::open(),
         };
         let platforms = Platforms::new(None, parts);
         let manifest = |generation: i64| -> Platform {
