@@ -292,6 +292,21 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_that_may_not_begin_reads_and_changes_nothing() {
+        let fixture = Fixture::new().await;
+        let (token, _) = fixture.token(None).await;
+        let platform = fixture.at(1).fenced(Fence::shut());
+        let refused = Backend::<Token>::delete(&platform, &fixture.of, &token.id).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotLeading);
+        let change = OrganizationChange { display_name: Some("Other".to_owned()), ..OrganizationChange::default() };
+        let id = &fixture.of.organization_id;
+        let refused = Backend::<Organization>::update(&platform, &(), id, &change).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotLeading);
+        let listed = Backend::<Token>::list(&platform, &fixture.of, None).await.unwrap();
+        assert_eq!(listed.records, [token]);
+    }
+
+    #[tokio::test]
     async fn a_token_is_listed_with_its_end_until_then() {
         let fixture = Fixture::new().await;
         let (endless, _) = fixture.token(None).await;

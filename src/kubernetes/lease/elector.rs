@@ -22,9 +22,11 @@ use crate::kubernetes::owner::{self, LEASE};
 
 /// How often the Lease is renewed.
 const RENEW: Duration = Duration::from_secs(5);
-/// How soon after the beginning of a try that failed the next one begins, and how long one may take: with three of them
-/// the leader outlasts an API server that is away for most of the time that it has.
+/// How soon after the beginning of a try that failed the next one begins, and how long one may take: there are four before
+/// the time is up.
 const RETRY: Duration = Duration::from_secs(2);
+/// How long before its time is up the leader tries for the last time.
+const LAST: Duration = Duration::from_millis(500);
 /// How often a candidate looks that cannot watch.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -107,14 +109,16 @@ impl Elector {
             if began >= deadline {
                 return Err(Lost::Late(failed));
             }
-            at = began + RETRY;
-            match timeout_at(deadline.min(at), self.attempt(false)).await {
+            let last = deadline - LAST;
+            at = if began < last { last.min(began + RETRY) } else { deadline };
+            match timeout_at(at, self.attempt(false)).await {
                 Ok(Ok(Next::Renew)) => (at, failed) = (self.renewed + RENEW, None),
                 Ok(Ok(Next::Take | Next::Wait(_))) => {
                     self.fence.close();
                     return Err(Lost::Taken);
                 }
-                Ok(Err(kube::Error::Api(status))) if status.is_conflict() => at = began,
+                // What has become of it?
+                Ok(Err(kube::Error::Api(status))) if status.is_conflict() || status.is_not_found() => at = began,
                 Ok(Err(error)) => {
                     tracing::warn!(error = &error as &dyn std::error::Error, "the Lease was not renewed");
                     failed = Some(Box::new(error));

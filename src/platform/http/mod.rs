@@ -330,4 +330,6 @@ pub fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secre
 }
 
 #[cfg(test)]
+mod fenced_tests;
+#[cfg(test)]
 mod tests;
