@@ -4,7 +4,7 @@
 //! `tests/architecture.rs` holds:
 //!
 //! ```text
-//! domain <- clock, keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
+//! domain <- clock, fence, keys, telemetry <- embedded <- platform, kubernetes <- api <- controller <- server <- cli <- main
 //! ```
 
 pub mod api;
@@ -13,6 +13,7 @@ pub mod clock;
 pub mod controller;
 pub mod domain;
 pub mod embedded;
+pub mod fence;
 pub mod keys;
 pub mod kubernetes;
 pub mod platform;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Each may use those before it, and the others of its own row.
 const ORDER: &[&[&str]] = &[
     &["domain"],
-    &["clock", "keys", "telemetry"],
+    &["clock", "fence", "keys", "telemetry"],
     &["embedded"],
     &["platform", "kubernetes"],
     &["api"],

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 
 mod backend;
 mod crds;
+mod leader;
 mod run;
 mod stop;
 mod values;

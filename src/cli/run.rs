@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 use kube::{Client, Config};
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::Failure;
+use super::leader;
 use super::stop::stop_on_signal;
 use super::values::duration;
 use crate::api::{GROUP, VERSION};
@@ -18,11 +20,14 @@ use crate::controller::connection::{self, Platforms};
 use crate::controller::context::Parts;
 use crate::controller::{Settings, watch};
 use crate::embedded::Directory;
+use crate::fence::Fence;
 use crate::keys::KeyPool;
+use crate::kubernetes::fenced::fenced;
+use crate::kubernetes::lease::Elector;
 use crate::kubernetes::owner;
 use crate::kubernetes::secret::SecretStore;
 use crate::platform::http::Transport;
-use crate::server::{self, Readiness};
+use crate::server::{self, Late, Readiness};
 use crate::telemetry::{self, LogFormat, Metrics};
 
 /// How long one request to the API server may take, watches apart.
@@ -65,6 +70,33 @@ pub(super) struct Run {
     /// The namespace that the operator runs in. Default: the kubeconfig's, or the service account's
     #[arg(long, env = "POD_NAMESPACE")]
     namespace: Option<String>,
+    /// Works only while it holds the Lease org-operator in that namespace, and waits for it. Wherever a second operator may
+    /// be started beside this one, if only for the moment of an update
+    // Off by default: one that is started by hand is alone in its namespace, and after a crash it would wait 15 seconds for
+    // the Lease of the one before. A Deployment has two at each update, so there it belongs on.
+    #[arg(
+        long,
+        env = "ORG_OPERATOR_LEADER_ELECT",
+        default_value_t = false,
+        default_missing_value = "true",
+        num_args = 0..=1,
+        require_equals = true,
+        action = ArgAction::Set
+    )]
+    leader_elect: bool,
+    /// What its name on the Lease begins with. Default: the name of the machine
+    #[arg(long, env = "POD_NAME")]
+    pod_name: Option<String>,
+}
+
+/// What there is of a process whether it works or waits.
+#[derive(Clone)]
+struct Process {
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    readiness: Readiness,
+    embedded: Late,
+    stop: CancellationToken,
 }
 
 /// What keeps the operator from starting.
@@ -111,21 +143,59 @@ impl Run {
         let listener = TcpListener::bind(self.listen)
             .await
             .map_err(|source| StartError::Listen { address: self.listen, source })?;
+        let owner_id =
+            owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await?;
+        let process = Process {
+            metrics: Arc::new(Metrics::new()),
+            clock: Clock::system(),
+            readiness: Readiness::default(),
+            embedded: Late::default(),
+            stop: stop_on_signal()?,
+        };
+        let Process { metrics, clock, readiness, embedded, stop } = process.clone();
+        let serving = tokio::spawn(server::serve(listener, readiness.clone(), metrics, embedded, stop.clone()));
+        if self.leader_elect {
+            let (fence, identity) = (Fence::shut(), leader::identity(self.pod_name.as_deref()));
+            let mut elector =
+                Elector::new(client.clone(), &namespace, identity, owner_id.clone(), clock, fence.clone());
+            // Ready to take over. A rolling update ends the old process when the new one is ready, and not before.
+            readiness.set();
+            tokio::select! {
+                () = elector.win() => {
+                    readiness.unset();
+                    let work = self.work(fenced(client, &fence), fence, owner_id, process);
+                    leader::lead(elector, stop.clone(), work).await?;
+                }
+                () = stop.cancelled() => elector.release().await,
+            }
+        } else {
+            self.work(client, Fence::open(), owner_id, process).await?;
+        }
+        stop.cancel();
+        serving.await??;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// Opens the directory and runs the controllers until the process is to stop.
+    async fn work(&self, client: Client, fence: Fence, owner_id: String, process: Process) -> Result<(), Failure> {
+        let Process { metrics, clock, readiness, embedded, stop } = process;
         let directory = match &self.embedded_data_dir {
             Some(path) => Some(Directory::open(path).await?),
             None => None,
         };
-        let owner_id =
-            owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await?;
+        if let Some(directory) = &directory {
+            embedded.open(directory.clone(), clock.clone());
+        }
+        metrics.leads(true);
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        let metrics = Arc::new(Metrics::new());
-        let clock = Clock::system();
         let connections = connection::Parts {
             clock: clock.clone(),
             metrics: metrics.clone(),
             secrets: SecretStore::new(client.clone()),
             owner_id: owner_id.clone(),
             transport: Transport::network(),
+            fence,
         };
         let parts = Parts {
             client,
@@ -138,28 +208,20 @@ impl Run {
             },
             connect: Arc::new(Platforms::new(directory.clone(), connections)),
             keys: KeyPool::new(workers),
-            metrics: metrics.clone(),
-            clock: clock.clone(),
+            metrics,
+            clock,
             // Chance spreads the load and is no secret: without any, what begins together comes back together.
             seed: getrandom::u64().unwrap_or_default(),
         };
-
-        let stop = stop_on_signal()?;
-        let readiness = Readiness::default();
-        let serving =
-            tokio::spawn(server::serve(listener, readiness.clone(), metrics, directory.clone(), clock, stop.clone()));
         tracing::info!(version = env!("CARGO_PKG_VERSION"), listen = %self.listen, "started");
-        watch::run(parts, &self.watch_namespaces, stop.clone(), || {
+        watch::run(parts, &self.watch_namespaces, stop, || {
             readiness.set();
             tracing::info!("caches filled");
         })
         .await;
-        stop.cancel();
-        serving.await??;
         if let Some(directory) = directory {
             directory.close().await;
         }
-        tracing::info!("stopped");
         Ok(())
     }
 }

@@ -120,7 +120,7 @@ impl<K: kube::Resource<DynamicType = ()> + Clone + 'static> Kind<K> {
 
 /// What a context is made of, beside what it starts with itself.
 pub struct Parts {
-    /// The API server.
+    /// The API server; where several share the work, within a fence: [`crate::kubernetes::fenced`].
     pub client: Client,
     /// What the operator was started with.
     pub settings: Settings,

@@ -1,7 +1,7 @@
 //! Why a pass ended before its plan was carried out.
 
 use crate::domain::condition::{Reason, State};
-use crate::domain::fault::Requeue;
+use crate::domain::fault::{FaultKind, Requeue};
 use crate::kubernetes::secret::{DEADLINE, SecretError};
 use crate::platform;
 
@@ -50,6 +50,11 @@ impl Stop {
 
 impl From<platform::Error> for Stop {
     fn from(error: platform::Error) -> Self {
+        // Who leads now says what there is to say about the object.
+        if error.kind == FaultKind::NotLeading {
+            tracing::warn!(error = &error as &dyn std::error::Error, "platform call not begun");
+            return Self::Again;
+        }
         let (reason, requeue) = error.kind.outcome();
         let outage = error.kind.is_outage();
         if outage {

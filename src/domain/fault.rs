@@ -27,6 +27,8 @@ pub enum FaultKind {
     TimedOut,
     /// No answer, and the call may or may not have happened.
     OutcomeUnknown,
+    /// It was not sent: this process may not act any more. It says nothing about the platform or the object.
+    NotLeading,
 }
 
 /// When to look again.
@@ -60,6 +62,7 @@ impl FaultKind {
             Self::Unavailable(_) => "unavailable",
             Self::TimedOut => "timed_out",
             Self::OutcomeUnknown => "outcome_unknown",
+            Self::NotLeading => "not_leading",
         }
     }
 
@@ -74,7 +77,7 @@ impl FaultKind {
             Self::Unavailable(after) => (Reason::PlatformUnavailable, not_before(after)),
             Self::TimedOut => (Reason::TimedOut, Requeue::Backoff),
             // A write found its target gone, or nobody knows: the next observation decides what that means.
-            Self::NotFound | Self::OutcomeUnknown => (Reason::Progressing, Requeue::Backoff),
+            Self::NotFound | Self::OutcomeUnknown | Self::NotLeading => (Reason::Progressing, Requeue::Backoff),
         }
     }
 

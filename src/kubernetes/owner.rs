@@ -12,7 +12,7 @@ use serde_json::json;
 use crate::domain::annotation::FIELD_MANAGER;
 
 /// Name of the Lease.
-const LEASE: &str = "org-operator";
+pub(super) const LEASE: &str = "org-operator";
 /// Annotation on the Lease.
 const OWNER_ID: &str = "org-operator.dev/owner-id";
 
@@ -57,16 +57,8 @@ pub async fn establish(
     let failed = |error| OwnerError::Lease(namespace.to_owned(), Box::new(error));
     let leases: Api<Lease> = Api::namespaced(client.clone(), namespace);
     let Some(lease) = leases.get_opt(LEASE).await.map_err(failed)? else {
-        let lease = Lease {
-            metadata: ObjectMeta {
-                name: Some(LEASE.to_owned()),
-                annotations: Some([(OWNER_ID.to_owned(), id.clone())].into()),
-                ..ObjectMeta::default()
-            },
-            ..Lease::default()
-        };
         leases
-            .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &lease)
+            .create(&PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() }, &lease(&id))
             .await
             .map_err(failed)?;
         return Ok(id);
@@ -86,6 +78,18 @@ pub async fn establish(
     let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
     leases.patch(LEASE, &params, &Patch::Merge(patch)).await.map_err(failed)?;
     Ok(id)
+}
+
+/// A Lease that records that id and is nobody's.
+pub(super) fn lease(owner_id: &str) -> Lease {
+    Lease {
+        metadata: ObjectMeta {
+            name: Some(LEASE.to_owned()),
+            annotations: Some([(OWNER_ID.to_owned(), owner_id.to_owned())].into()),
+            ..ObjectMeta::default()
+        },
+        ..Lease::default()
+    }
 }
 
 async fn namespace_uid(client: &Client, namespace: &str) -> Result<String, OwnerError> {

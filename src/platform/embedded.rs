@@ -15,18 +15,30 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::embedded::{Directory, DirectoryError, OPERATOR};
+use crate::fence::Fence;
 
 /// The operator's own directory.
 #[derive(Clone, Debug)]
 pub struct Embedded {
     directory: Directory,
     clock: Clock,
+    fence: Fence,
 }
 
 impl Embedded {
     /// That directory as a platform whose time is that clock's.
     pub fn new(directory: Directory, clock: Clock) -> Self {
-        Self { directory, clock }
+        Self { directory, clock, fence: Fence::open() }
+    }
+
+    /// The same, which changes something only while `fence` lets it begin.
+    #[must_use]
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence, ..self }
+    }
+
+    fn begin(&self, operation: &'static str) -> Result<(), Error> {
+        if self.fence.may_begin() { Ok(()) } else { Err(Error::not_leading(operation)) }
     }
 }
 
@@ -71,15 +83,18 @@ impl Backend<Organization> for Embedded {
     }
 
     async fn create(&self, new: NewOrganization) -> Result<Created<Organization>, Error> {
+        self.begin("create Organization")?;
         let record = self.directory.create_organization(&OPERATOR, new, self.clock.now()).await;
         Ok(Created::whole(record.map_err(error("create Organization"))?))
     }
 
     async fn update(&self, (): &(), id: &str, change: &OrganizationChange) -> Result<OrganizationRecord, Error> {
+        self.begin("update Organization")?;
         self.directory.update_organization(id, change.clone()).await.map_err(error("update Organization"))
     }
 
     async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+        self.begin("delete Organization")?;
         self.directory.prune_organization(id).await.map_err(error("delete Organization"))
     }
 }
@@ -102,16 +117,19 @@ impl Backend<User> for Embedded {
     }
 
     async fn create(&self, new: NewUser) -> Result<Created<User>, Error> {
+        self.begin("create User")?;
         let record = self.directory.create_user(&OPERATOR, new, self.clock.now()).await;
         Ok(Created::whole(record.map_err(error("create User"))?))
     }
 
     async fn update(&self, scope: &InOrganization, id: &str, change: &UserChange) -> Result<UserRecord, Error> {
+        self.begin("update User")?;
         let changed = self.directory.update_user(&scope.organization_id, id, change.clone()).await;
         changed.map_err(error("update User"))
     }
 
     async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+        self.begin("delete User")?;
         self.directory.delete_user(&scope.organization_id, id).await.map_err(error("delete User"))
     }
 }
@@ -139,15 +157,18 @@ impl Backend<Token> for Embedded {
     }
 
     async fn create(&self, new: NewToken) -> Result<Created<Token>, Error> {
+        self.begin("create Token")?;
         self.directory.mint_token(&OPERATOR, new, self.clock.now()).await.map_err(error("create Token"))
     }
 
     async fn update(&self, scope: &OfUser, id: &str, change: &TokenChange) -> Result<TokenRecord, Error> {
+        self.begin("update Token")?;
         let changed = self.directory.update_token(scope, id, change.clone(), self.clock.now()).await;
         changed.map_err(error("update Token"))
     }
 
     async fn delete(&self, scope: &OfUser, id: &str) -> Result<(), Error> {
+        self.begin("delete Token")?;
         self.directory.revoke_token(scope, id, self.clock.now()).await.map_err(error("delete Token"))
     }
 }
@@ -169,6 +190,7 @@ impl AdminApi for Embedded {
     }
 
     async fn set_password(&self, scope: &InOrganization, user_id: &str, password: SecretString) -> Result<(), Error> {
+        self.begin("set the password of User")?;
         let set = self.directory.set_password(&scope.organization_id, user_id, password).await;
         set.map_err(error("set the password of User"))
     }
@@ -267,6 +289,21 @@ mod tests {
             let made = Backend::<Token>::create(&self.at(0), new).await.unwrap();
             (made.record, made.one_time.unwrap())
         }
+    }
+
+    #[tokio::test]
+    async fn one_that_may_not_begin_reads_and_changes_nothing() {
+        let fixture = Fixture::new().await;
+        let (token, _) = fixture.token(None).await;
+        let platform = fixture.at(1).fenced(Fence::shut());
+        let refused = Backend::<Token>::delete(&platform, &fixture.of, &token.id).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotLeading);
+        let change = OrganizationChange { display_name: Some("Other".to_owned()), ..OrganizationChange::default() };
+        let id = &fixture.of.organization_id;
+        let refused = Backend::<Organization>::update(&platform, &(), id, &change).await.unwrap_err();
+        assert_eq!(refused.kind, FaultKind::NotLeading);
+        let listed = Backend::<Token>::list(&platform, &fixture.of, None).await.unwrap();
+        assert_eq!(listed.records, [token]);
     }
 
     #[tokio::test]

@@ -23,6 +23,7 @@ use crate::domain::entity::{
     Created, Entity, InOrganization, Kind, Lookup, OfUser, Organization, Page, Token, User, UserType,
 };
 use crate::domain::fault::FaultKind;
+use crate::fence::NotLeading;
 
 mod budget;
 mod embedded;
@@ -63,6 +64,11 @@ impl Error {
     /// A failure of that meaning.
     pub fn new(kind: FaultKind, operation: impl Into<String>, message: impl Into<String>) -> Self {
         Self { kind, operation: operation.into(), message: message.into(), source: None }
+    }
+
+    /// A call that was not sent, because this process may not act any more.
+    pub(crate) fn not_leading(operation: impl Into<String>) -> Self {
+        Self::new(FaultKind::NotLeading, operation, NotLeading.to_string())
     }
 
     /// The failure with what lies beneath it, for the log.

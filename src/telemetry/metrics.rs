@@ -146,6 +146,7 @@ pub struct Metrics {
     platforms_up: Family<OfPlatform, Gauge>,
     secret_writes: Family<OfResult, Counter>,
     key_pool_size: Gauge,
+    leader: Gauge,
 }
 
 impl Metrics {
@@ -162,6 +163,7 @@ impl Metrics {
             platforms_up: Family::default(),
             secret_writes: Family::default(),
             key_pool_size: Gauge::default(),
+            leader: Gauge::default(),
         };
         for kind in [Kind::Platform, Kind::Organization, Kind::User, Kind::Token] {
             for result in ReconcileResult::ALL {
@@ -208,8 +210,14 @@ impl Metrics {
         );
         registry.register("secret_writes", "Secrets written, by what became of it", self.secret_writes.clone());
         registry.register("key_pool_size", "RSA keys that lie ready", self.key_pool_size.clone());
+        registry.register("leader", "Whether this process works (1) or waits for its turn (0)", self.leader.clone());
         registry.register("build", "The version that runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
         self
+    }
+
+    /// Whether this process works from now on, or waits for its turn.
+    pub fn leads(&self, leads: bool) {
+        self.leader.set(i64::from(leads));
     }
 
     /// One pass over an object ended.

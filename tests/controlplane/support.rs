@@ -19,7 +19,7 @@ use kube::{Client, Config};
 pub(crate) use audit::Writes;
 pub(crate) use directory::{Contents, http};
 pub(crate) use inside::{Inside, Options};
-pub(crate) use objects::{Cluster, KINDS, condition, example, is_ready, quickstart};
+pub(crate) use objects::{Cluster, KINDS, condition, example, is_ready, quickstart, says};
 pub(crate) use operator::{Operator, Process};
 pub(crate) use refusal::Refusal;
 

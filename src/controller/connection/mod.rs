@@ -19,6 +19,7 @@ use crate::api::{Platform, PlatformRecord, PlatformType};
 use crate::clock::Clock;
 use crate::domain::condition::Reason;
 use crate::embedded::Directory;
+use crate::fence::Fence;
 use crate::kubernetes::secret::SecretStore;
 use crate::platform::http::Transport;
 use crate::platform::{AdminApi, Budget, Embedded, Metered};
@@ -75,6 +76,8 @@ pub struct Parts {
     pub owner_id: String,
     /// What requests go through.
     pub transport: Transport,
+    /// Whether calls may be begun. The client of `secrets` is within the same: [`crate::kubernetes::fenced`].
+    pub fence: Fence,
 }
 
 /// What is kept of one Platform.
@@ -99,7 +102,8 @@ struct Connection {
 impl Platforms {
     /// With this directory as the embedded platform, where the operator has one.
     pub fn new(directory: Option<Directory>, parts: Parts) -> Self {
-        let embedded = directory.map(|directory| Arc::new(Embedded::new(directory, parts.clock.clone())));
+        let embedded = directory
+            .map(|directory| Arc::new(Embedded::new(directory, parts.clock.clone()).fenced(parts.fence.clone())));
         Self { embedded, parts, known: Mutex::default() }
     }
 
@@ -217,6 +221,7 @@ mod tests {
             secrets: SecretStore::new(kube::Client::new(never, "default")),
             owner_id: "owner".to_owned(),
             transport: Transport::network(),
+            fence: Fence::open(),
         };
         let platforms = Platforms::new(Some(directory), parts);
         let counted = |name: &str| {
@@ -262,6 +267,7 @@ mod tests {
             secrets: SecretStore::new(kube::Client::new(api_server, "default")),
             owner_id: "owner".to_owned(),
             transport: Transport::network(),
+            fence: Fence::open(),
         };
         let platforms = Platforms::new(None, parts);
         let manifest = |generation: i64| -> Platform {

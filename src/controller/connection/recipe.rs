@@ -144,7 +144,7 @@ impl<'a> Ingredients<'a> {
             parse_duration(&self.platform.spec.timeout).map_err(|error| invalid(format!("timeout: {error}")))?;
         let service = self.parts.transport.service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
         let origin = Origin::new(url, service, Arc::clone(&self.budget), self.parts.clock.clone());
-        origin.map_err(|error| invalid(format!("url: {error}")))
+        origin.map(|origin| origin.fenced(self.parts.fence.clone())).map_err(|error| invalid(format!("url: {error}")))
     }
 
     fn keeper(&self, url: String) -> Arc<dyn Keeper> {

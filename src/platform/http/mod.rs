@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use super::{Budget, Error};
 use crate::clock::Clock;
 use crate::domain::fault::FaultKind;
+use crate::fence::Fence;
 
 mod fault;
 mod transport;
@@ -39,6 +40,7 @@ pub struct Origin {
     service: Service,
     budget: Arc<Budget>,
     clock: Clock,
+    fence: Fence,
 }
 
 impl fmt::Debug for Origin {
@@ -68,7 +70,13 @@ impl Origin {
         if base.host().is_some_and(|host| transport::is_link_local(&host)) {
             return Err(BadAddress("a link-local address is no platform's"));
         }
-        Ok(Self { base, service, budget, clock })
+        Ok(Self { base, service, budget, clock, fence: Fence::open() })
+    }
+
+    /// The same, which sends what may change something only while `fence` lets it begin.
+    #[must_use]
+    pub fn fenced(self, fence: Fence) -> Self {
+        Self { fence, ..self }
     }
 
     /// The address as it tells one platform from another: without a slash at the end.
@@ -85,6 +93,10 @@ impl Origin {
     }
 
     async fn exchange(&self, call: Call, request: Request<Bytes>) -> Result<Reply, Error> {
+        // Not before the budget's turn, which may be long in coming.
+        if call.effect != Effect::Reads && !self.fence.may_begin() {
+            return Err(Error::not_leading(call.operation));
+        }
         let response = self
             .service
             .clone()
@@ -317,5 +329,7 @@ pub fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Secre
     <String as serde::Deserialize>::deserialize(deserializer).map(SecretString::from)
 }
 
+#[cfg(test)]
+mod fenced_tests;
 #[cfg(test)]
 mod tests;

@@ -2,6 +2,7 @@
 //! `org-operator backend` serves them: from create through change, rotation and adoption to prune.
 
 mod audit;
+mod leader;
 mod rockfish;
 mod rockit;
 mod served;

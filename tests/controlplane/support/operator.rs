@@ -69,6 +69,14 @@ impl<'p> Process<'p> {
         Self { plane, home, kubeconfig, arguments, files, port: 0, child: None }
     }
 
+    /// A second one with the same arguments and rights in the same namespace, not started. Its files are its own.
+    pub(crate) fn beside(&self) -> Self {
+        let files = tempfile::tempdir().unwrap();
+        File::create(files.path().join("log")).unwrap();
+        let (home, kubeconfig) = (self.home.clone(), self.kubeconfig.clone());
+        Self { plane: self.plane, home, kubeconfig, arguments: self.arguments.clone(), files, port: 0, child: None }
+    }
+
     /// Takes over the data directory of an operator that does not run any more.
     pub(crate) fn inherit(&self, from: &Process<'_>) {
         assert!(from.child.is_none(), "it is in use");
@@ -168,11 +176,15 @@ impl<'p> Process<'p> {
         }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([format!("-{name}"), self.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// SIGTERM; returns how it ended, which must be within the time that a cluster gives it.
     pub(crate) async fn terminate(&mut self) -> ExitStatus {
-        let id = self.id();
-        let sent = Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap();
-        assert!(sent.success());
+        self.signal("TERM");
         let ended = eventually("SIGTERM ends the operator", GRACE, async || self.exited().ok_or("it runs")).await;
         let status = ended.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
         self.child = None;

@@ -11,6 +11,7 @@ use org_operator::controller::context::Parts;
 use org_operator::controller::stop::Stop;
 use org_operator::controller::{Settings, watch};
 use org_operator::domain::key::KeySize;
+use org_operator::fence::Fence;
 use org_operator::keys::{self, KeyPool, PrivateKey};
 use org_operator::kubernetes::secret::SecretStore;
 use org_operator::platform::{AdminApi, Metered};
@@ -90,6 +91,7 @@ fn parts(world: &World, metrics: &Arc<Metrics>) -> Parts {
         metrics: Arc::clone(metrics),
         secrets: SecretStore::new(client.clone()),
         owner_id: OWNER.to_owned(),
+        fence: Fence::open(),
         transport: world.platforms.transport(),
     };
     let connect = Connections {
