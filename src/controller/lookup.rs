@@ -3,11 +3,15 @@
 use std::sync::Arc;
 
 use futures::future::try_join;
+use kube::ResourceExt as _;
 
 use super::context::Context;
 use super::managed::{Desired, Managed};
+use crate::api::annotation::RESOLVE;
+use crate::api::{ManagedStatus as _, ObjectStatus as _};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::fault::FaultKind;
+use crate::domain::request::Resolve;
 use crate::platform::{self, AdminApi, Backend};
 
 /// Asks the platform by the known ids; for what is not found by the recorded one also by our mark, and by name or the id
@@ -48,7 +52,7 @@ pub async fn lookup<K: Managed>(
         match &desired.policy.external_id {
             _ if deleting => Ok(Vec::new()),
             Some(id) => by_id(desired, backend, id).await,
-            None => by_name(context, desired, api.as_ref(), backend).await,
+            None => by_name(context, object, desired, api.as_ref(), backend).await,
         }
     };
     let (marked, named) = try_join(ask(backend, scope, &mark), named).await?;
@@ -78,18 +82,27 @@ async fn by_id<K: Managed>(
     Ok(found.unwrap_or_else(|| vec![Record::unseen(id, &desired.name)]))
 }
 
-/// Where names cannot be looked up, a creation that was refused has told that one is there.
+/// Where names cannot be looked up, a creation that was refused has told that one is there, or a person who was asked.
 async fn by_name<K: Managed>(
     context: &Context,
+    object: &Arc<K>,
     desired: &Desired<K>,
     api: &dyn AdminApi,
     backend: &dyn Backend<K::Entity>,
 ) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
     let found = ask(backend, &desired.place.scope, &Lookup::Name(desired.name.clone())).await?;
     Ok(found.unwrap_or_else(|| {
-        let taken = context.taken.since(&desired.uid).and_then(|_| api.id_of_name(K::KIND, &desired.name));
+        let known = context.taken.since(&desired.uid).is_some() || is_adopted(&**object);
+        let taken = known.then(|| api.id_of_name(K::KIND, &desired.name)).flatten();
         taken.iter().map(|id| Record::unseen(id, &desired.name)).collect()
     }))
+}
+
+/// Whether a person has answered that what an attempt without an answer was about is there.
+fn is_adopted<K: Managed>(object: &K) -> bool {
+    let open = object.status().filter(|status| status.attempt_open());
+    let answer = open.zip(object.annotations().get(RESOLVE));
+    answer.and_then(|(status, value)| Resolve::answering(value, status.attempt())) == Some(Resolve::Adopt)
 }
 
 fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {

@@ -17,6 +17,11 @@ const LIMIT: Duration = Duration::from_hours(2);
 /// How long nobody looks after an operator that died.
 const RESTART: Duration = Duration::from_secs(2);
 
+/// What answers a question.
+const RESOLVE: &str = "org-operator.dev/resolve";
+/// What asks for another credential.
+const ROTATE: &str = "org-operator.dev/rotate-requested-at";
+
 /// The kinds that the operator looks after.
 pub(crate) const KINDS: [&str; 4] = ["Platform", "Organization", "User", "Token"];
 
@@ -71,7 +76,7 @@ fn changes(world: &World) -> (u64, usize) {
 
 /// Why it is not settled yet.
 pub(crate) fn unsettled(world: &World) -> Option<String> {
-    if !world.wire.is_played() {
+    if !world.wire.is_played() || !world.again.is_empty() {
         return Some("something is still to happen".to_owned());
     }
     let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
@@ -95,32 +100,52 @@ pub(crate) fn ready(object: &Value) -> Value {
 
 /// Does what an object asks a person to do.
 fn answer(world: &mut World) {
-    for object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {
+    for mut object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {
         let reason = ready(&object)["reason"].as_str().unwrap_or_default().to_owned();
-        let (annotation, value) = match reason.as_str() {
+        match reason.as_str() {
             "OutcomeUnknown" => {
                 let attempt = object["status"]["attempt"].as_i64().unwrap_or_default();
-                let verb = if oracle::is_there(world, &object) { "adopt" } else { "start-over" };
-                ("org-operator.dev/resolve", format!("{verb}/{attempt}"))
+                let there = oracle::is_there(world, &object);
+                let answer = json!(format!("{}/{attempt}", if there { "adopt" } else { "start-over" }));
+                if object["metadata"]["annotations"][RESOLVE] == answer {
+                    continue;
+                }
+                if object["kind"] == "Token" {
+                    oracle::revoke_unknown(world, &object);
+                }
+                object["metadata"]["annotations"][RESOLVE] = answer;
+            }
+            // What may be there after a creation without an answer is removed there, as the message says.
+            "LeftBehind" if object["status"]["attemptOpen"] == true => {
+                oracle::remove(world, &object);
+                let attempt = object["status"]["attempt"].as_i64().unwrap_or_default();
+                object["metadata"]["annotations"][RESOLVE] = json!(format!("start-over/{attempt}"));
             }
             // What the platform cannot delete is let go.
-            "LeftBehind" => {
-                world.asked.push(format!("{} {reason}", object["kind"].as_str().unwrap_or_default()));
-                let mut changed = object.clone();
-                changed["spec"]["deletionPolicy"] = json!("Retain");
-                edit(world, changed);
+            "LeftBehind" => object["spec"]["deletionPolicy"] = json!("Retain"),
+            "ValueUnavailable" if object["metadata"]["annotations"][ROTATE].is_null() => {
+                object["metadata"]["annotations"][ROTATE] = json!("because it was asked for");
+            }
+            // Where no other key can be had for a user, another user can.
+            "ValueUnavailable" | "Unsupported" if object["kind"] == "User" => {
+                let (name, namespace) = (&object["metadata"]["name"], &object["metadata"]["namespace"]);
+                world.api.delete("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
+                let mut again = object.clone();
+                again["metadata"] = json!({ "name": name, "namespace": namespace });
+                world.again.push(again);
+                world.asked.push(format!("User {reason}"));
                 continue;
             }
-            "ValueUnavailable" => ("org-operator.dev/rotate-requested-at", format!("for {}", world.time.now())),
             _ => continue,
-        };
-        if object["metadata"]["annotations"][annotation] == json!(value) {
-            continue;
         }
         world.asked.push(format!("{} {reason}", object["kind"].as_str().unwrap_or_default()));
-        let mut changed = object.clone();
-        changed["metadata"]["annotations"][annotation] = json!(value);
-        edit(world, changed);
+        edit(world, object);
+    }
+    // What was deleted to be made again is, once it has gone.
+    for again in std::mem::take(&mut world.again) {
+        let (name, namespace) = (&again["metadata"]["name"], &again["metadata"]["namespace"]);
+        let gone = world.api.get("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
+        if gone.is_some() { world.again.push(again) } else { edit(world, again) }
     }
 }
 

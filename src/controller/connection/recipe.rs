@@ -142,7 +142,8 @@ impl<'a> Ingredients<'a> {
         let invalid = |message: String| Stop::held(Reason::InvalidSpec, message);
         let timeout =
             parse_duration(&self.platform.spec.timeout).map_err(|error| invalid(format!("timeout: {error}")))?;
-        let service = self.parts.transport.service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
+        let service =
+            self.parts.transport.service(&self.trust, timeout).map_err(|error| invalid(format!("tls: {error}")))?;
         let origin = Origin::new(url, service, Arc::clone(&self.budget), self.parts.clock.clone());
         origin.map(|origin| origin.fenced(self.parts.fence.clone())).map_err(|error| invalid(format!("url: {error}")))
     }

@@ -36,7 +36,7 @@ impl ApiServer {
             store.objects.clone_from(objects);
             store.frozen = None;
         }
-        state.revision += 1;
+        state.revision = state.revision.max(snapshot.revision) + 1;
         state.compact();
         state.cut();
     }

@@ -14,7 +14,8 @@ type Plan = (usize, Vec<Step>);
 fn run(stage: &Stage, server: &Server, (scenario, script): &Plan) -> Told<Outcome> {
     let (scenario, kept) = &stage.scenarios[*scenario];
     let outcome = plan::run(server, scenario, kept, script, false);
-    let wrong = outcome.wrong.clone().map(|error| (plan::label(scenario, script), format!("{error}\n{}", outcome.story)));
+    let wrong =
+        outcome.wrong.clone().map(|error| (plan::label(scenario, script), format!("{error}\n{}", outcome.story)));
     Told { value: outcome, wrong }
 }
 
@@ -24,7 +25,8 @@ pub(crate) type Carried = Vec<(Plan, usize)>;
 /// Each of these faults at each request of each scenario.
 pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault]) -> (Carried, bool) {
     let undisturbed: Vec<Plan> = (0..stage.scenarios.len()).map(|scenario| (scenario, Vec::new())).collect();
-    let (outcomes, good) = carry_out(&format!("{family} (undisturbed)"), &undisturbed, |server, plan| run(stage, server, plan));
+    let (outcomes, good) =
+        carry_out(&format!("{family} (undisturbed)"), &undisturbed, |server, plan| run(stage, server, plan));
     if !good {
         return (Vec::new(), false);
     }

@@ -8,10 +8,10 @@ use std::time::Duration;
 use org_operator::embedded::dialect::Quirk;
 use serde_json::{Value, json};
 
+use crate::settle::settle;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::{Kept, World};
-use crate::settle::settle;
 use manifests::{Manifests, NAMESPACE};
 
 pub(crate) use planted::BYSTANDER;

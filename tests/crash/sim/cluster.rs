@@ -36,7 +36,10 @@ impl Cluster {
         let (head, body) = request.into_parts();
         let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
         let request = Request::from_parts(head, body);
-        let what = format!("{} {}", request.method(), request.uri());
+        let mut what = format!("{} {}", request.method(), request.uri());
+        if std::env::var_os("TRACE_BODIES").is_some() {
+            what.push_str(&String::from_utf8_lossy(request.body()));
+        }
         let writes = request.method() != "GET" && !what.contains("dryRun=All");
         let turn = self.wire.turn(self.time.now(), Side::Cluster, writes, !is_collection(&request), what);
         let (entry, fault) = match turn {
@@ -81,7 +84,8 @@ fn is_collection(request: &Request<Bytes>) -> bool {
 }
 
 fn page() -> Answer {
-    let mut answer = Response::new(Either::Right(Full::new(Bytes::from_static(b"<html><body>Bad Gateway</body></html>"))));
+    let mut answer =
+        Response::new(Either::Right(Full::new(Bytes::from_static(b"<html><body>Bad Gateway</body></html>"))));
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
     answer.headers_mut().insert("content-type", http::HeaderValue::from_static("text/html"));
     answer

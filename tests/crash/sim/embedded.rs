@@ -94,9 +94,11 @@ where
 
     async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
         let (inner, scope, id) = (self.inner.clone(), scope.clone(), id.to_owned());
-        self.call(format!("delete {} {id}", E::KIND), true, async move {
-            Backend::<E>::delete(&inner, &scope, &id).await
-        })
+        self.call(
+            format!("delete {} {id}", E::KIND),
+            true,
+            async move { Backend::<E>::delete(&inner, &scope, &id).await },
+        )
         .await
     }
 }

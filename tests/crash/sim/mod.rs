@@ -40,6 +40,8 @@ pub(crate) struct World {
     pub(crate) metrics: String,
     /// What a person was asked to decide, by kind and reason.
     pub(crate) asked: Vec<String>,
+    /// What a person deleted in order to make it again.
+    pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
     pub(crate) busy: usize,
     files: TempDir,
@@ -70,7 +72,20 @@ impl World {
             .expect("the directory opens");
         let platforms = Platforms::new(server.clone(), &directory, wire.clone(), time.clone(), quirk, late);
         let (server, metrics) = (server.clone(), String::new());
-        Self { time, wire, api, server, directory, platforms, seed: 0, metrics, asked: Vec::new(), busy: 0, files }
+        Self {
+            time,
+            wire,
+            api,
+            server,
+            directory,
+            platforms,
+            seed: 0,
+            metrics,
+            asked: Vec::new(),
+            again: Vec::new(),
+            busy: 0,
+            files,
+        }
     }
 
     /// Puts it aside as it is now.
