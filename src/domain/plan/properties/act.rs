@@ -1,7 +1,8 @@
 //! The steps of a plan, as the shell carries them out, and what must never happen in one.
 
 use super::look::{Change, at};
-use super::pass::{Draft, End};
+use super::engine::Engine;
+use super::pass::{Draft, End, Unstored};
 use super::world::{Id, Label, Mark, Object, Secret, Whose, World};
 use crate::domain::naming::Ownership;
 use crate::domain::plan::{Source, Step};
@@ -36,7 +37,11 @@ impl World {
                 }
                 self.memory.made = Some(self.now);
                 if self.is_token() {
-                    self.store(id, attempt.unwrap_or_default(), previous.as_deref());
+                    let (attempt, previous) = (attempt.unwrap_or_default(), previous.clone());
+                    match self.engine {
+                        Engine::StoresAfterStatus => draft.unstored = Some(Unstored { id, attempt, previous }),
+                        _ => self.store(id, attempt, previous.as_deref()),
+                    }
                 }
                 draft.record = Some(id);
             }
@@ -128,6 +133,8 @@ impl World {
             self.breaks("something was made that nothing would clean up");
         }
         let recorded = attempt == Some(self.cluster.status.attempt) && self.cluster.status.open;
+        // Another process may have begun an attempt since.
+        let recorded = recorded || (self.late && attempt.is_some_and(|attempt| attempt <= self.cluster.status.attempt));
         if !recorded && (token || !setting.powers.marks || attempt.is_some()) {
             self.breaks("something was made that would not be found again, and no attempt is recorded for it");
         }
@@ -161,6 +168,7 @@ impl World {
             id,
             mark,
             made: true,
+            stored: false,
             whose: Whose::Us,
             drifted: false,
             shown_from: self.now + i64::try_from(setting.powers.visible_after.as_secs()).unwrap(),
@@ -172,14 +180,15 @@ impl World {
             object.whose == Whose::Us && object.shown_from <= self.now && !draft.status.left_behind.contains(&object.id)
         };
         let before = self.objects.iter().filter(|object| object.id != id && known(object)).count();
-        if before > usize::from(token) {
+        // A token that another process made meanwhile is found by its mark, and ended.
+        if before > usize::from(token) && !(token && self.late) {
             self.breaks("more than one of a kind");
         }
         Ok(id)
     }
 
     /// Stores a token in its Secret.
-    fn store(&mut self, id: Id, attempt: i64, previous: Option<&str>) {
+    pub(super) fn store(&mut self, id: Id, attempt: i64, previous: Option<&str>) {
         let (issued_at, expires_at) = self.object(id).map(|o| (o.issued_at, o.expires_at)).unwrap_or_default();
         let rotated_for =
             self.cluster.rotate.or_else(|| self.cluster.secrets[0].as_ref().and_then(|stored| stored.rotated_for));
@@ -194,6 +203,9 @@ impl World {
             ..self.blank()
         });
         self.stored.push(id);
+        if let Some(object) = self.object_mut(id) {
+            object.stored = true;
+        }
     }
 
     fn update(&mut self, id: &str, change: &Change) -> Result<(), End> {

@@ -13,9 +13,16 @@ use look::Change;
 use world::{Label, Mark, Object, Shape, Whose, World};
 
 mod act;
+mod canon;
+mod engine;
 mod happen;
 mod look;
+mod moves;
 mod pass;
+mod search;
+mod search_tests;
+mod standing;
+mod starts;
 mod world;
 
 /// How many passes it may take.
@@ -108,6 +115,42 @@ impl World {
                 prop_assert!(self.explains(state.reason), "{:?} is not explained", state);
             }
             Some(Verdict::Settled { .. }) => self.check_settled()?,
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// What is wrong with a state, whatever led to it and whatever follows.
+    fn is_wrong(&self) -> Option<String> {
+        let (status, cluster) = (&self.cluster.status, &self.cluster);
+        let recorded = status.id.and_then(|id| self.object(id)).filter(|object| object.made);
+        if self.is_token() && recorded.is_some_and(|object| !object.stored) {
+            return Some("status names a token that no Secret ever held".to_owned());
+        }
+        let sound = self.relied_on && !self.deleting && !self.gone;
+        let object = recorded.filter(|object| sound && object.password.is_some())?;
+        let secret = cluster.secrets.first()?.as_ref();
+        let known = secret.is_some_and(|secret| [secret.value, secret.next].contains(&object.password));
+        (!known).then(|| "the value that the platform has is in no Secret".to_owned())
+    }
+
+    /// What is wrong with a world that undisturbed passes led to.
+    fn is_at_rest(&self, plan: Option<&Plan<Change>>) -> Result<(), String> {
+        self.check(plan).map_err(|error| error.to_string())?;
+        let (powers, undecided) = (&self.setting.powers, self.cut_in_creation && !self.setting.powers.marks);
+        if !self.gone {
+            let ready = matches!(plan, Some(Plan { verdict: Verdict::Settled { .. }, .. }));
+            let may_wait = undecided || (self.deleting && !powers.deletes);
+            let done = ready && !self.deleting;
+            return if done || may_wait || !self.alone { Ok(()) } else { Err("it is not Ready in the end".to_owned()) };
+        }
+        if self.cluster.policy.deletion == DeletionPolicy::Delete && self.begun {
+            // What carries another owner's mark stays, that of one who gave it up included.
+            let ours = |object: &&Object| object.whose == Whose::Us && object.mark != Mark::Former;
+            if let Some(left) = self.objects.iter().filter(ours).find(|object| object.shown_from <= self.now) {
+                return Err(format!("{left:?} is left, and no resource stands for it"));
+            }
         }
         Ok(())
     }

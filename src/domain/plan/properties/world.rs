@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::engine::Engine;
+use super::standing::Standing;
 use crate::domain::brake::Counted;
 use crate::domain::entity::Kind;
 use crate::domain::plan::{Late, Policy, Powers, Source};
@@ -100,6 +102,8 @@ pub(super) struct Object {
     pub(super) mark: Mark,
     /// We made it.
     pub(super) made: bool,
+    /// It was in the Secret.
+    pub(super) stored: bool,
     pub(super) whose: Whose,
     pub(super) drifted: bool,
     pub(super) shown_from: i64,
@@ -218,6 +222,8 @@ pub(super) struct World {
     pub(super) refused: bool,
     pub(super) braked: bool,
     pub(super) dependents: usize,
+    /// How many plans were made.
+    pub(super) plans: u64,
     /// Tokens that were stored.
     pub(super) stored: Vec<Id>,
     /// How many passwords were made the current one.
@@ -228,6 +234,18 @@ pub(super) struct World {
     pub(super) handled: bool,
     /// A creation was cut off while it was on its way.
     pub(super) cut_in_creation: bool,
+    /// It carried our finalizer when it was deleted.
+    pub(super) begun: bool,
+    /// Nothing happened to it but passes that were cut off.
+    pub(super) alone: bool,
+    /// A pass that stands still.
+    pub(super) standing: Option<Box<Standing>>,
+    /// One that stood still goes on.
+    pub(super) late: bool,
+    /// The platform at the time of the last backup.
+    pub(super) former: Vec<Object>,
+    /// What carries the plans out, and how it is broken.
+    pub(super) engine: Engine,
     /// The tokens that consumers read, the latest last.
     pub(super) read: Vec<Read>,
     /// What must never be.
@@ -279,11 +297,18 @@ impl World {
             refused: false,
             braked: false,
             dependents: 0,
+            plans: 0,
             stored: Vec::new(),
             promoted: 0,
             relied_on: false,
             handled: false,
             cut_in_creation: false,
+            begun: false,
+            alone: true,
+            standing: None,
+            late: false,
+            former: Vec::new(),
+            engine: Engine::Shipped,
             read: Vec::new(),
             broken: None,
         }
