@@ -100,7 +100,7 @@ impl Canon<'_> {
         // A value that a person made up is not like the others.
         self.id(super::world::EDITED);
         self.flags(&[world.deleting, world.gone, world.outage, world.refused, world.braked, world.relied_on]);
-        self.flags(&[world.handled, world.cut_in_creation, world.begun, world.alone, world.late]);
+        self.flags(&[world.handled, world.cut_in_creation, world.begun, world.alone, world.ended_late]);
         self.count(world.dependents);
         self.cluster(&world.cluster);
         self.count(world.objects.len());
@@ -117,6 +117,7 @@ impl Canon<'_> {
         }
         self.maybe(world.standing.as_deref(), Self::standing);
         if with_copies {
+            self.flags(&[world.rebuilt]);
             self.count(world.backups.len());
             world.backups.iter().for_each(|cluster| self.cluster(cluster));
             self.count(world.former.len());

@@ -21,6 +21,8 @@ pub(super) enum Engine {
     RetriesTimedOut,
     /// Begins a pass while a call of the one before is on its way.
     JoinsNoCall,
+    /// Goes on where it was stopped while another one leads.
+    HasNoFence,
 }
 
 impl World {

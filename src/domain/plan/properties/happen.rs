@@ -254,6 +254,9 @@ impl World {
         if self.deleting || self.backups.is_empty() {
             return;
         }
+        // Whoever brings etcd back stops what works on it.
+        self.break_off();
+        self.rebuilt = true;
         self.cluster = self.backups[back % self.backups.len()].clone();
         self.handled = true;
         self.memory = Memory::default();
@@ -265,6 +268,8 @@ impl World {
         if self.deleting {
             return;
         }
+        self.break_off();
+        self.rebuilt = true;
         let count = self.cluster.secrets.len();
         (self.cluster.finalizer, self.cluster.platform_held) = (false, false);
         self.cluster.status = Status::new(count);

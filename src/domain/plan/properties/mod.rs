@@ -125,7 +125,7 @@ impl World {
     fn is_wrong(&self) -> Option<String> {
         let (status, cluster) = (&self.cluster.status, &self.cluster);
         let recorded = status.id.and_then(|id| self.object(id)).filter(|object| object.made);
-        if self.is_token() && recorded.is_some_and(|object| !object.stored) {
+        if self.is_token() && !self.handled && recorded.is_some_and(|object| !object.stored) {
             return Some("status names a token that no Secret ever held".to_owned());
         }
         let sound = self.relied_on && !self.deleting && !self.gone;
@@ -145,7 +145,9 @@ impl World {
             let done = ready && !self.deleting;
             return if done || may_wait || !self.alone { Ok(()) } else { Err("it is not Ready in the end".to_owned()) };
         }
-        if self.cluster.policy.deletion == DeletionPolicy::Delete && self.begun {
+        // What somebody brings back after it was deleted, or hides when it is to be, stays.
+        let known = !(self.handled && self.ended_late);
+        if self.cluster.policy.deletion == DeletionPolicy::Delete && self.begun && known {
             // What carries another owner's mark stays, that of one who gave it up included.
             let ours = |object: &&Object| object.whose == Whose::Us && object.mark != Mark::Former;
             if let Some(left) = self.objects.iter().filter(ours).find(|object| object.shown_from <= self.now) {

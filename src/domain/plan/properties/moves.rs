@@ -1,5 +1,6 @@
 //! What may be done to a world in a systematic search: what is free, and what is a fault.
 
+use super::engine::Engine;
 use super::happen::Happening;
 use super::look::at;
 use super::pass::{Cut, End, calls};
@@ -55,7 +56,7 @@ impl World {
         if self.outage {
             moves.push(Move::Happens(Happening::Outage));
         }
-        if let Some(next) = self.next_date().filter(|_| self.now < BEGINNING + HORIZON) {
+        if let Some(next) = self.next_date().filter(|next| self.may_pass(*next)) {
             if (21..NEAR).contains(&next) {
                 moves.push(Move::Happens(Happening::Wait(20)));
             }
@@ -69,6 +70,11 @@ impl World {
             }
         }
         moves
+    }
+
+    /// A call does not hang for hours.
+    fn may_pass(&self, seconds: i64) -> bool {
+        self.now < BEGINNING + HORIZON && (self.standing.is_none() || seconds < NEAR)
     }
 
     /// In how many seconds the next date is that a plan looks at.
@@ -147,7 +153,8 @@ impl World {
             moves.extend(marks.map(|mark| Move::Happens(Happening::Remark(which, mark))));
         }
         moves.extend((0..self.backups.len()).map(|back| Move::Happens(Happening::Restore(back))));
-        moves.extend((0..self.backups.len()).map(Move::Stale));
+        // Whoever sets the cluster back starts anew what reads it.
+        moves.extend((0..self.backups.len()).filter(|_| !self.rebuilt && self.standing.is_none()).map(Move::Stale));
         moves.extend([Move::Emptied, Move::BackThen]);
         moves
     }
@@ -170,11 +177,14 @@ impl World {
             let cut = |(applied, end)| Move::Happens(Happening::Cut(Cut { step: index, applied, end }));
             moves.extend(ends.into_iter().map(cut));
             if self.standing.is_none() {
-                let why = [Why::Hangs, Why::Stopped];
-                moves.extend(why.into_iter().flat_map(|why| [false, true].map(|applied| Move::Stands(index, applied, why))));
+                // One that is stopped sends nothing more once another one leads: that is to die there.
+                let stopped = (self.engine == Engine::HasNoFence).then_some(Why::Stopped);
+                for why in stopped.into_iter().chain([Why::Hangs]) {
+                    moves.extend([false, true].map(|applied| Move::Stands(index, applied, why)));
+                }
             }
         }
-        if self.engine == super::engine::Engine::StoresAfterStatus && !begun.plan.steps.is_empty() {
+        if self.engine == Engine::StoresAfterStatus && !begun.plan.steps.is_empty() {
             let (step, applied, end) = (begun.plan.steps.len(), true, End::Crash);
             moves.push(Move::Happens(Happening::Cut(Cut { step, applied, end })));
         }
@@ -195,7 +205,16 @@ impl World {
             Move::Stale(back) => self.act_on_a_copy(back),
             Move::Emptied => self.objects.clear(),
             Move::BackThen => {
-                self.objects.clone_from(&self.former);
+                let (mut former, standing) = (self.former.clone(), self.standing.is_some());
+                for object in &mut former {
+                    let is_back = self.object(object.id).is_none();
+                    // Whoever ends it has ended it already, and looks for it no more where there is no mark to see.
+                    if is_back && standing && !self.setting.powers.marks && object.whose == Whose::Us {
+                        object.whose = Whose::Lost;
+                    }
+                }
+                self.objects = former;
+                self.handled = true;
                 self.wait(0);
                 self.lose_sight();
             }
@@ -242,7 +261,7 @@ impl World {
 
     /// A pass plans with an older copy of the resource, and with what the platform and the Secrets are now.
     fn act_on_a_copy(&mut self, back: usize) {
-        if self.standing.is_some() || self.backups.is_empty() {
+        if self.backups.is_empty() {
             return;
         }
         let mut copy = self.backups[back % self.backups.len()].clone();

@@ -80,7 +80,9 @@ impl World {
             self.memory = Memory::default();
         }
         self.standing = Some(Box::new(standing));
-        self.look_around();
+        if why != Why::Stale {
+            self.look_around();
+        }
     }
 
     /// The first step reaches whom it is for.
@@ -94,6 +96,15 @@ impl World {
         self.step(&mut standing.draft, &step)?;
         standing.read = self.cluster.clone();
         Ok(())
+    }
+
+    /// What stands still never goes on.
+    pub(super) fn break_off(&mut self) {
+        let Some(standing) = self.standing.take() else { return };
+        let creates = matches!(standing.steps.first(), Some(Step::Create { .. }));
+        if let Some(id) = standing.draft.record.filter(|_| standing.applied && creates) {
+            self.give_up_one(id);
+        }
     }
 
     /// The call that hangs is waited for.
@@ -120,14 +131,18 @@ impl World {
             }
         }
         self.late = false;
+        self.ended_late |= self.gone;
         // A report is written only on the version that was read.
         if self.gone || self.deleting != deleting || !self.cluster.is_same_resource(&read) {
             return;
         }
+        // It says what it has read and written itself.
+        std::mem::swap(&mut self.cluster.secrets, &mut read.secrets);
         match end {
             Some(end) => self.failed(draft.status, end),
             None => self.report(draft, &plan, resolved),
         }
+        std::mem::swap(&mut self.cluster.secrets, &mut read.secrets);
         self.look_around();
     }
 

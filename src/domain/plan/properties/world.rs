@@ -242,6 +242,10 @@ pub(super) struct World {
     pub(super) standing: Option<Box<Standing>>,
     /// One that stood still goes on.
     pub(super) late: bool,
+    /// One that stood still let the resource go.
+    pub(super) ended_late: bool,
+    /// The cluster was set back.
+    pub(super) rebuilt: bool,
     /// The platform at the time of the last backup.
     pub(super) former: Vec<Object>,
     /// What carries the plans out, and how it is broken.
@@ -307,6 +311,8 @@ impl World {
             alone: true,
             standing: None,
             late: false,
+            ended_late: false,
+            rebuilt: false,
             former: Vec::new(),
             engine: Engine::Shipped,
             read: Vec::new(),
