@@ -63,7 +63,8 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
-    let begun = known.is_empty() && facts.attempt_open;
+    // One that went and was to be made again may be there under another id.
+    let begun = facts.attempt_open && known.iter().all(|id| facts.candidate(id).is_none());
     if begun && !facts.powers.marks && facts.resolve != Some(Resolve::StartOver) {
         return undecided(facts);
     }
