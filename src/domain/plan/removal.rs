@@ -55,7 +55,9 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     // One whose making was not reported any more is known by its mark alone.
     let known: Vec<&str> = facts.recorded_id.as_deref().into_iter().chain(stands(facts)).collect();
     let hidden = if known.is_empty() {
-        facts.made_at.is_some() && !facts.candidates.iter().any(is_marked)
+        // A process that was started since knows only that its making was begun.
+        let made = facts.made_at.is_some() || (facts.attempt_open && facts.powers.marks);
+        made && !facts.candidates.iter().any(is_marked)
     } else {
         known.iter().any(|id| facts.candidate(id).is_none())
     };

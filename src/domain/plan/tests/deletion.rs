@@ -285,6 +285,10 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
     let older = || token().shows_nothing().shows("a", Ownership::OurAttempt(1));
     let waits = || held_until(Reason::Deleting, Requeue::After(ABSENCE));
     let at_once = |facts: Facts<Change>| facts.powers(|powers| powers.visible_after = Duration::ZERO);
+    let unreported = |missing_since| {
+        let facts = slow(begun(Kind::User), 1);
+        facts.with(|facts| (facts.made_at, facts.attempt_open, facts.missing_since) = (None, true, missing_since))
+    };
     check([
         ("89 seconds ago, where 90 may pass", slow(hidden(), 89), vec![], waits()),
         ("90 seconds ago", slow(hidden(), 90), gone(&[]), Verdict::Gone),
@@ -298,6 +302,9 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
             Verdict::Gone,
         ),
         ("never made", slow(begun(Kind::User), 1).with(|facts| facts.made_at = None), gone(&[]), Verdict::Gone),
+        ("made by a process that has ended: seen to be away now", unreported(None), vec![], waits()),
+        ("for 89 seconds", unreported(Some(ago(89))), vec![], waits()),
+        ("for 90 seconds", unreported(Some(ago(90))), gone(&[]), Verdict::Gone),
         ("only an older token is shown", slow(older(), 1), vec![], waits()),
         ("Retain waits for nothing", retained(slow(hidden(), 1)), gone(&[]), Verdict::Gone),
     ]);
