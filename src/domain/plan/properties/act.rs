@@ -1,9 +1,9 @@
 //! The steps of a plan, as the shell carries them out, and what must never happen in one.
 
-use super::look::{Change, at};
 use super::engine::Engine;
+use super::look::{Change, at};
 use super::pass::{Draft, End, Unstored};
-use super::world::{Id, Label, Mark, Object, Secret, Whose, World};
+use super::world::{Id, Label, Mark, Object, Place, Secret, Whose, World};
 use crate::domain::naming::Ownership;
 use crate::domain::plan::{Source, Step};
 use crate::domain::policy::DeletionPolicy;
@@ -13,6 +13,7 @@ impl World {
     pub(super) fn step(&mut self, draft: &mut Draft, step: &Step<Change>) -> Result<(), End> {
         match step {
             Step::AddFinalizer => self.cluster.finalizer = true,
+            Step::HoldPlatform if self.place != Place::There => return Err(End::Refused),
             Step::HoldPlatform => self.cluster.platform_held = true,
             Step::Generate(slot) => {
                 if self.cluster.secrets[*slot].is_some() {
@@ -24,7 +25,7 @@ impl World {
             Step::RecordAttempt(attempt) => self.record(draft, *attempt),
             Step::StartOver(attempt) => {
                 draft.status.id = None;
-                draft.started_over = true;
+                self.give_up();
                 self.record(draft, *attempt);
             }
             Step::ProveWritable(_) => {}
@@ -36,6 +37,7 @@ impl World {
                     draft.status.open = false;
                 }
                 self.memory.made = Some(self.now);
+                self.came_to(*attempt, id);
                 if self.is_token() {
                     let (attempt, previous) = (attempt.unwrap_or_default(), previous.clone());
                     match self.engine {
@@ -131,10 +133,18 @@ impl World {
         self.cluster.status = draft.status.clone();
     }
 
+    /// What came of an attempt is known to the process until status says it.
+    pub(super) fn came_to(&mut self, attempt: Option<i64>, made: Id) {
+        if let Some(attempt) = attempt.filter(|_| !self.is_token()) {
+            self.memory.outcome = Some((attempt, made));
+        }
+    }
+
     /// Makes the object, and stores nothing.
     pub(super) fn create(&mut self, draft: &Draft, attempt: Option<i64>) -> Result<Id, End> {
         let (setting, token) = (self.setting.clone(), self.is_token());
-        if !self.cluster.finalizer || !self.cluster.platform_held {
+        // A Platform that is made again meanwhile is held by the next pass.
+        if !self.cluster.finalizer || !(self.cluster.platform_held || self.late) {
             self.breaks("something was made that nothing would clean up");
         }
         let recorded = attempt == Some(self.cluster.status.attempt) && self.cluster.status.open;
@@ -150,14 +160,12 @@ impl World {
         };
         // A Secret that somebody takes away while the call is on its way is missed by the next pass.
         let guarded = !(self.late && self.handled);
-        if guarded && setting.shape.source() != Source::ShownOnce && !self.cluster.secrets.iter().take(slots).all(held) {
+        if guarded && setting.shape.source() != Source::ShownOnce && !self.cluster.secrets.iter().take(slots).all(held)
+        {
             self.breaks("the platform saw a value that no Secret holds");
         }
         if !token && !setting.shared_names && !self.objects.is_empty() {
             return Err(End::Refused);
-        }
-        if draft.started_over {
-            self.give_up();
         }
         let mark = match attempt {
             _ if !setting.powers.marks => Mark::None,
@@ -262,7 +270,7 @@ impl World {
             self.breaks("the token in the Secret was revoked");
         }
         let ends_all = deleting && self.cluster.policy.deletion == DeletionPolicy::Delete;
-        if matches!(object.mark, Mark::Attempt(n) if n > known) && !ends_all {
+        if matches!(object.mark, Mark::Attempt(n) if n > known) && !ends_all && !self.overtaken() {
             self.breaks("a token of an unrecorded attempt was revoked");
         }
         self.objects.retain(|object| object.id != id);
@@ -275,10 +283,17 @@ impl World {
     }
 
     fn release(&mut self, id: Id) {
+        let (recorded, overtaken) = (self.cluster.status.id == Some(id), self.overtaken());
         let Some(object) = self.object_mut(id) else { return };
         let ours = matches!(object.mark, Mark::Ours | Mark::Attempt(_));
         object.mark = Mark::None;
-        if !ours && !self.overtaken() {
+        // What is let go and recorded nowhere is known to nobody, whatever becomes of the policy then.
+        if !recorded && object.whose == Whose::Us {
+            object.whose = Whose::Lost;
+        }
+        if !ours && overtaken {
+            object.whose = if recorded { Whose::Us } else { Whose::Lost };
+        } else if !ours {
             self.breaks("a mark was taken off that is not ours");
         }
     }

@@ -6,9 +6,9 @@
 
 use sha2::{Digest, Sha256};
 
+use super::look::Change;
 use super::pass::Draft;
 use super::standing::Standing;
-use super::look::Change;
 use super::world::{Cluster, Id, Mark, Object, Secret, Status, World};
 use crate::domain::plan::{ABSENCE, Step, Verdict};
 
@@ -26,7 +26,8 @@ struct Canon<'a> {
 impl World {
     /// The state, with what a move can bring back or without.
     pub(super) fn fingerprint(&self, with_copies: bool) -> u128 {
-        let mut canon = Canon { world: self, bytes: Vec::with_capacity(512), ids: Vec::new(), shift: self.shift(with_copies) };
+        let mut canon =
+            Canon { world: self, bytes: Vec::with_capacity(512), ids: Vec::new(), shift: self.shift(with_copies) };
         canon.world(with_copies);
         let digest = Sha256::digest(&canon.bytes);
         digest.iter().take(16).fold(0, |number, byte| (number << 8) | u128::from(*byte))
@@ -132,6 +133,10 @@ impl Canon<'_> {
         // Exactly: it is compared with the dates of tokens as well.
         self.maybe(memory.outage, |canon, since| canon.time(since, LONG_AGO));
         self.maybe(memory.made, |canon, made| canon.time(made, visible));
+        // One that status knows of, or that is of another attempt, says nothing more.
+        let status = &self.world.cluster.status;
+        let outcome = memory.outcome.filter(|(attempt, _)| status.open && *attempt == status.attempt);
+        self.maybe(outcome, |canon, (_, made)| canon.id(made));
         // The share of this resource is none, so it does not matter when a renewal was seen to be due.
         if self.world.setting.hourly > 0 {
             self.number(self.world.now.rem_euclid(60));
@@ -173,7 +178,8 @@ impl Canon<'_> {
     }
 
     fn status(&mut self, status: &Status) {
-        let Status { id, observed, adopted, attempt, open, left_behind, rotated, resolved, digests, ready_since } = status;
+        let Status { id, observed, adopted, attempt, open, left_behind, rotated, resolved, digests, ready_since } =
+            status;
         self.maybe(*id, Self::id);
         self.flags(&[*observed, *adopted, *open]);
         self.attempt(*attempt);
@@ -245,10 +251,9 @@ impl Canon<'_> {
         self.flags(&[*applied, *resolved, *deleting]);
         self.count(steps.len());
         steps.iter().for_each(|step| self.step(step));
-        let Draft { status, record, started_over, unstored: _ } = draft;
+        let Draft { status, record, unstored: _ } = draft;
         self.status(status);
         self.maybe(*record, Self::id);
-        self.flags(&[*started_over]);
         self.cluster(read);
         match &plan.verdict {
             Verdict::Settled { how, .. } => self.bytes.extend([0, *how as u8]),

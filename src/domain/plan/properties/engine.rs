@@ -51,7 +51,8 @@ impl World {
             (Engine::DeletesByName, _) if self.deleting => {
                 let Some(last) = steps.iter().position(|step| *step == Step::RemoveFinalizer) else { return };
                 let is_shown = |id: &String| !steps.contains(&Step::Delete(id.clone()));
-                let ids: Vec<String> = self.objects.iter().map(|object| object.id.to_string()).filter(is_shown).collect();
+                let ids: Vec<String> =
+                    self.objects.iter().map(|object| object.id.to_string()).filter(is_shown).collect();
                 steps.splice(last..last, ids.into_iter().map(Step::Delete));
             }
             _ => {}

@@ -5,7 +5,7 @@ use super::happen::Happening;
 use super::look::at;
 use super::pass::{Cut, End, calls};
 use super::standing::Why;
-use super::world::{Label, Mark, Memory, Object, Shape, Whose, World};
+use super::world::{Label, Mark, Memory, Object, Secret, Shape, Whose, World};
 use crate::domain::plan::{ABSENCE, PATIENCE, Step};
 use crate::domain::policy::{AdoptionPolicy, DeletionPolicy, DriftPolicy};
 use crate::domain::rotation::Share;
@@ -81,7 +81,8 @@ impl World {
     fn next_date(&self) -> Option<i64> {
         let seconds = |length: std::time::Duration| i64::try_from(length.as_secs()).unwrap();
         let (visible, rotation) = (seconds(self.setting.powers.visible_after), &self.cluster.rotation);
-        let mut dates: Vec<i64> = self.objects.iter().flat_map(|o| [Some(o.shown_from), o.expires_at]).flatten().collect();
+        let mut dates: Vec<i64> =
+            self.objects.iter().flat_map(|o| [Some(o.shown_from), o.expires_at]).flatten().collect();
         dates.extend(self.memory.missing.into_iter().flat_map(|since| [since + seconds(ABSENCE), since + visible]));
         dates.extend(self.memory.outage.map(|since| since + seconds(PATIENCE)));
         dates.extend(self.memory.made.max(self.cluster.status.ready_since).map(|made| made + visible));
@@ -143,7 +144,11 @@ impl World {
             hands.extend([Happening::Edit(slot, false), Happening::Edit(slot, true), Happening::Strip(slot)]);
             hands.extend((0..self.backups.len().max(1)).map(|back| Happening::Claim(slot, back)));
             hands.extend((0..self.backups.len()).map(|back| Happening::RestoreSecret(slot, back)));
-            hands.extend((0..self.objects.len()).map(|which| Happening::EditID(slot, which)));
+            // Where status is older than the Secret, nothing but the id in it says what its value belongs to.
+            let answered = |secret: &Secret| [None, self.cluster.status.rotated].contains(&secret.rotated_for);
+            let vouched = !self.rebuilt && self.cluster.secrets[slot].as_ref().is_some_and(answered);
+            let edited = (0..self.objects.len()).filter(|_| vouched);
+            hands.extend(edited.map(|which| Happening::EditID(slot, which)));
             moves.extend(hands.into_iter().map(Move::Happens));
         }
         let marks = [Mark::None, Mark::Other, Mark::Former];
@@ -256,7 +261,8 @@ impl World {
         if self.backups.len() > COPIES {
             self.backups.remove(0);
         }
-        self.former = self.objects.iter().filter(|object| object.whose != Whose::Stranger).cloned().collect::<Vec<Object>>();
+        self.former =
+            self.objects.iter().filter(|object| object.whose != Whose::Stranger).cloned().collect::<Vec<Object>>();
     }
 
     /// A pass plans with an older copy of the resource, and with what the platform and the Secrets are now.
@@ -275,4 +281,3 @@ impl World {
         self.go_on();
     }
 }
-

@@ -2,7 +2,7 @@
 
 use super::engine::Engine;
 use super::look::{Change, at};
-use super::world::{Id, Label, Memory, Read, Status, Whose, World};
+use super::world::{Id, Label, Mark, Memory, Place, Read, Status, Whose, World};
 use crate::domain::brake;
 use crate::domain::fault::Requeue;
 use crate::domain::plan::{How, Plan, Step, Verdict, plan};
@@ -42,7 +42,6 @@ pub(super) struct Draft {
     pub(super) status: Status,
     /// The object, as of the last step that showed it.
     pub(super) record: Option<Id>,
-    pub(super) started_over: bool,
     /// What an engine that is broken stores only after its report.
     pub(super) unstored: Option<Unstored>,
 }
@@ -122,27 +121,47 @@ impl World {
             self.gone = true;
             return None;
         }
-        if self.outage && !self.deleting {
+        // What is recorded in status was made on a Platform, which waits for it; what is not was made on none.
+        let recorded = self.cluster.status.observed;
+        if self.deleting && self.place == Place::Gone && !recorded {
+            (self.cluster.finalizer, self.gone) = (false, true);
+            return None;
+        }
+        if !self.deleting && (self.is_down() || (self.place == Place::Leaving && !recorded)) {
             return None;
         }
         let mut status = self.cluster.status.clone();
         if !status.observed {
             status.rotated = self.cluster.rotate;
         }
+        if let Some((attempt, made)) = self.memory.outcome
+            && status.open
+            && status.attempt == attempt
+        {
+            (status.open, status.id, status.adopted) = (false, Some(made), false);
+        }
         let facts = self.facts(&status);
         self.plans += 1;
         let mut plan = plan(&facts, at(self.now));
-        if self.deleting && facts.resolve == Some(Resolve::StartOver) && facts.recorded_id.is_none() {
+        let shown = |id: &String| facts.candidates.iter().any(|found| found.id == *id);
+        let unknown = !facts.recorded_id.as_ref().is_some_and(shown);
+        if self.deleting && facts.resolve == Some(Resolve::StartOver) && unknown {
             self.give_up();
         }
         self.judge(&plan);
+        let deletes = plan.steps.iter().any(|step| matches!(step, Step::Delete(_)));
+        let asked = facts.policy.deletion == DeletionPolicy::Delete && facts.resolve != Some(Resolve::StartOver);
+        let open = facts.attempt_open && !facts.powers.marks && facts.finalizer;
+        if plan.verdict == Verdict::Gone && asked && open && !deletes {
+            self.breaks("let go though nobody knows what came of its creation");
+        }
         self.spoil(&mut plan);
         status.left_behind = plan.left_behind.iter().map(|id| id.parse().unwrap()).collect();
         let record = match &plan.verdict {
             Verdict::Settled { id: Some(id), .. } => Some(id.parse().unwrap()),
             _ => None,
         };
-        let draft = Draft { status, record, started_over: false, unstored: None };
+        let draft = Draft { status, record, unstored: None };
         if creates(&plan) {
             // Never more than two at a time: the one before last ends when another is made.
             let current = self.current();
@@ -275,9 +294,10 @@ impl World {
             }
         }
         status.ready_since = status.ready_since.or(Some(self.now));
-        let (now, marks) = (self.now, self.setting.powers.marks);
+        let (now, marks, late) = (self.now, self.setting.powers.marks, self.late);
         for object in &mut self.objects {
-            if object.id == id {
+            let taken = late && matches!(object.mark, Mark::Other | Mark::Former);
+            if object.id == id && !taken {
                 object.whose = Whose::Us;
             } else if object.whose == Whose::Us && object.shown_from > now && !marks {
                 object.whose = Whose::Lost;

@@ -10,14 +10,14 @@ use super::search::{Bounds, Search, told};
 use super::starts::families;
 
 /// Set, it searches until ten million states are seen.
-const NIGHTLY: &str = "ORG_OPERATOR_NIGHTLY";
+pub(super) const NIGHTLY: &str = "ORG_OPERATOR_NIGHTLY";
 
 /// A path that a search printed: of a family, a world of it, and moves.
 const REPLAY: &str = "ORG_OPERATOR_MODEL_PATH";
 
-const SEED: u64 = 20_260_729;
+pub(super) const SEED: u64 = 20_260_729;
 
-fn say(line: std::fmt::Arguments<'_>) {
+pub(super) fn say(line: std::fmt::Arguments<'_>) {
     // The harness captures what is printed by macros.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
@@ -53,7 +53,8 @@ fn no_state_within_three_faults_is_one_that_must_not_be() {
             ));
             if let Some(failure) = found.failure {
                 let path: Vec<String> = failure.path.iter().map(ToString::to_string).collect();
-                let replay = format!("{REPLAY}={number}:{} cargo test --lib a_path_is_replayed -- --nocapture", path.join("."));
+                let replay =
+                    format!("{REPLAY}={number}:{} cargo test --lib a_path_is_replayed -- --nocapture", path.join("."));
                 say(format_args!("  {}: {}\n{replay}", family.name, failure.why));
                 failures.lock().unwrap().push(format!("{}: {}\n{replay}\n{}", family.name, failure.why, failure.told));
             }

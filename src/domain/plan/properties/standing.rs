@@ -118,8 +118,14 @@ impl World {
     /// The pass that stands still goes on.
     pub(super) fn go_on(&mut self) {
         let Some(standing) = self.standing.take() else { return };
-        let Standing { steps, mut applied, mut draft, plan, resolved, mut read, deleting, .. } = *standing;
         self.late = true;
+        self.carry_out(*standing);
+        self.late = false;
+        self.look_around();
+    }
+
+    fn carry_out(&mut self, standing: Standing) {
+        let Standing { steps, mut applied, mut draft, plan, resolved, mut read, deleting, .. } = standing;
         let mut end = None;
         for step in &steps {
             let done = self.go_on_with(&mut draft, step, (&mut read, deleting), applied);
@@ -130,7 +136,6 @@ impl World {
                 break;
             }
         }
-        self.late = false;
         self.ended_late |= self.gone;
         // A report is written only on the version that was read.
         if self.gone || self.deleting != deleting || !self.cluster.is_same_resource(&read) {
@@ -143,7 +148,10 @@ impl World {
             None => self.report(draft, &plan, resolved),
         }
         std::mem::swap(&mut self.cluster.secrets, &mut read.secrets);
-        self.look_around();
+        // What the Secret named that somebody took away meanwhile, and status names no more.
+        if self.handled {
+            self.lose_sight();
+        }
     }
 
     fn go_on_with(
@@ -160,10 +168,11 @@ impl World {
                 draft.status.open = false;
             }
             self.memory.made = Some(self.now);
+            self.came_to(*attempt, id);
             if !self.is_token() {
                 return Ok(());
             }
-            if self.cluster.secrets[0] != read.secrets[0] {
+            if self.terminating || self.cluster.secrets[0] != read.secrets[0] {
                 // It cannot be stored, and is taken back.
                 if self.setting.powers.deletes {
                     self.objects.retain(|object| object.id != id);
@@ -219,7 +228,9 @@ impl World {
             Step::AddFinalizer | Step::RecordAttempt(_) | Step::StartOver(_) | Step::RemoveFinalizer => {
                 !self.gone && self.deleting == deleting && self.cluster.is_same_resource(read)
             }
-            Step::Delete(_) => !self.gone && self.deleting == deleting && self.cluster.policy.deletion == read.policy.deletion,
+            Step::Delete(_) => {
+                !self.gone && self.deleting == deleting && self.cluster.policy.deletion == read.policy.deletion
+            }
             Step::ProveWritable(slot)
             | Step::Generate(slot)
             | Step::Refresh(slot)

@@ -45,8 +45,9 @@ fn family(setting: &Setting, rotation: usize) -> Family {
 pub(super) fn families() -> Vec<Family> {
     let mut families = Vec::new();
     let on_off = [true, false];
-    for (marks, deletes, late) in
-        on_off.into_iter().flat_map(|marks| on_off.into_iter().flat_map(move |deletes| [0, 90].map(|late| (marks, deletes, late))))
+    for (marks, deletes, late) in on_off
+        .into_iter()
+        .flat_map(|marks| on_off.into_iter().flat_map(move |deletes| [0, 90].map(|late| (marks, deletes, late))))
     {
         let powers = Powers { marks, deletes, renews: true, visible_after: Duration::from_secs(late) };
         for shape in [Shape::Bare, Shape::Full(true), Shape::Full(false), Shape::Machine, Shape::Person] {

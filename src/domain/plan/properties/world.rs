@@ -63,6 +63,15 @@ impl Shape {
     }
 }
 
+/// Whether there is the Platform that the resource refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    There,
+    /// It is being deleted, and waits for what was made on it.
+    Leaving,
+    Gone,
+}
+
 /// What never changes in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
@@ -196,6 +205,8 @@ pub(super) struct Memory {
     pub(super) due: Option<i64>,
     pub(super) made: Option<i64>,
     pub(super) recreations: Vec<Counted>,
+    /// What came of an attempt, until status says it.
+    pub(super) outcome: Option<(i64, Id)>,
 }
 
 /// A token that a consumer read from the Secret.
@@ -219,6 +230,9 @@ pub(super) struct World {
     pub(super) deleting: bool,
     pub(super) gone: bool,
     pub(super) outage: bool,
+    pub(super) place: Place,
+    /// Its namespace is being deleted, and takes nothing new.
+    pub(super) terminating: bool,
     pub(super) refused: bool,
     pub(super) braked: bool,
     pub(super) dependents: usize,
@@ -298,6 +312,8 @@ impl World {
             deleting: false,
             gone: false,
             outage: false,
+            place: Place::There,
+            terminating: false,
             refused: false,
             braked: false,
             dependents: 0,
@@ -322,6 +338,11 @@ impl World {
 
     pub(super) fn kind(&self) -> Kind {
         self.setting.shape.kind()
+    }
+
+    /// The platform cannot be asked.
+    pub(super) fn is_down(&self) -> bool {
+        self.outage || self.place == Place::Gone
     }
 
     pub(super) fn is_token(&self) -> bool {
