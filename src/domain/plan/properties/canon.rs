@@ -184,7 +184,9 @@ impl Canon<'_> {
         self.flags(&[*observed, *adopted, *open]);
         self.attempt(*attempt);
         self.count(left_behind.len());
-        left_behind.iter().for_each(|id| self.id(*id));
+        for id in left_behind {
+            self.id(*id);
+        }
         self.maybe(*rotated, |canon, request| canon.number(i64::from(request)));
         self.answer(*resolved);
         for digest in digests {
@@ -250,7 +252,9 @@ impl Canon<'_> {
         self.byte(*why as u8);
         self.flags(&[*applied, *resolved, *deleting]);
         self.count(steps.len());
-        steps.iter().for_each(|step| self.step(step));
+        for step in steps {
+            self.step(step);
+        }
         let Draft { status, record, unstored: _ } = draft;
         self.status(status);
         self.maybe(*record, Self::id);

@@ -203,12 +203,12 @@ impl World {
             Step::AddFinalizer | Step::RecordAttempt(_) | Step::StartOver(_) => {
                 (read.finalizer, read.status) = (self.cluster.finalizer, self.cluster.status.clone());
             }
-            Step::Generate(slot) | Step::Refresh(slot) | Step::Stage(slot) | Step::Promote(slot) => {
-                read.secrets[*slot].clone_from(&self.cluster.secrets[*slot]);
-            }
-            Step::ReleaseSecret(slot) | Step::AttachSecret(slot) => {
-                read.secrets[*slot].clone_from(&self.cluster.secrets[*slot]);
-            }
+            Step::Generate(slot)
+            | Step::Refresh(slot)
+            | Step::Stage(slot)
+            | Step::Promote(slot)
+            | Step::ReleaseSecret(slot)
+            | Step::AttachSecret(slot) => read.secrets[*slot].clone_from(&self.cluster.secrets[*slot]),
             _ => {}
         }
         Ok(())
