@@ -67,7 +67,7 @@ pub struct Facts<C> {
 }
 
 /// The choices of the manifest and the grants of the Platform.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// Take over an unmarked object of that name?
     pub adoption: AdoptionPolicy,

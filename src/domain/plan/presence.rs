@@ -145,7 +145,7 @@ fn is_unused<C>(facts: &Facts<C>, slot: &Slot, found: &Candidate<C>, how: How) -
     matches!(how, How::Adopted | How::TakenOver)
         && slot.late != Late::Generate
         && slot.made_for.as_ref() != Some(&found.id)
-        && facts.resolve != Some(Resolve::Adopt)
+        && !(facts.attempt_open && facts.resolve == Some(Resolve::Adopt))
 }
 
 /// Whether a Secret that was never written is made for an object that is there; `None` where its value is one that the

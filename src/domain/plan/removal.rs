@@ -55,7 +55,9 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     // One whose making was not reported any more is known by its mark alone.
     let known: Vec<&str> = facts.recorded_id.as_deref().into_iter().chain(stands(facts)).collect();
     let hidden = if known.is_empty() {
-        facts.made_at.is_some() && !facts.candidates.iter().any(is_marked)
+        // A process that was started since knows only that its making was begun.
+        let made = facts.made_at.is_some() || (facts.attempt_open && facts.powers.marks);
+        made && !facts.candidates.iter().any(is_marked)
     } else {
         known.iter().any(|id| facts.candidate(id).is_none())
     };
@@ -63,7 +65,8 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
         let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
-    let begun = known.is_empty() && facts.attempt_open;
+    // One that went and was to be made again may be there under another id.
+    let begun = facts.attempt_open && known.iter().all(|id| facts.candidate(id).is_none());
     if begun && !facts.powers.marks && facts.resolve != Some(Resolve::StartOver) {
         return undecided(facts);
     }

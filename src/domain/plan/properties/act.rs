@@ -1,8 +1,9 @@
 //! The steps of a plan, as the shell carries them out, and what must never happen in one.
 
+use super::engine::Engine;
 use super::look::{Change, at};
-use super::pass::{Draft, End};
-use super::world::{Id, Label, Mark, Object, Secret, Whose, World};
+use super::pass::{Draft, End, Unstored};
+use super::world::{Id, Label, Mark, Object, Place, Secret, Whose, World};
 use crate::domain::naming::Ownership;
 use crate::domain::plan::{Source, Step};
 use crate::domain::policy::DeletionPolicy;
@@ -12,6 +13,7 @@ impl World {
     pub(super) fn step(&mut self, draft: &mut Draft, step: &Step<Change>) -> Result<(), End> {
         match step {
             Step::AddFinalizer => self.cluster.finalizer = true,
+            Step::HoldPlatform if self.place != Place::There => return Err(End::Refused),
             Step::HoldPlatform => self.cluster.platform_held = true,
             Step::Generate(slot) => {
                 if self.cluster.secrets[*slot].is_some() {
@@ -23,7 +25,7 @@ impl World {
             Step::RecordAttempt(attempt) => self.record(draft, *attempt),
             Step::StartOver(attempt) => {
                 draft.status.id = None;
-                draft.started_over = true;
+                self.give_up();
                 self.record(draft, *attempt);
             }
             Step::ProveWritable(_) => {}
@@ -35,8 +37,13 @@ impl World {
                     draft.status.open = false;
                 }
                 self.memory.made = Some(self.now);
+                self.came_to(*attempt, id);
                 if self.is_token() {
-                    self.store(id, attempt.unwrap_or_default(), previous.as_deref());
+                    let (attempt, previous) = (attempt.unwrap_or_default(), previous.clone());
+                    match self.engine {
+                        Engine::StoresAfterStatus => draft.unstored = Some(Unstored { id, attempt, previous }),
+                        _ => self.store(id, attempt, previous.as_deref()),
+                    }
                 }
                 draft.record = Some(id);
             }
@@ -103,6 +110,11 @@ impl World {
         }
     }
 
+    /// Another hand may have been at it since it was read, and no call can be made to depend on that.
+    fn overtaken(&self) -> bool {
+        self.late && !self.alone
+    }
+
     fn own(&mut self, slot: usize, collected: bool) {
         if let Some(secret) = &mut self.cluster.secrets[slot] {
             if secret.label == Label::Ours {
@@ -121,13 +133,23 @@ impl World {
         self.cluster.status = draft.status.clone();
     }
 
+    /// What came of an attempt is known to the process until status says it.
+    pub(super) fn came_to(&mut self, attempt: Option<i64>, made: Id) {
+        if let Some(attempt) = attempt.filter(|_| !self.is_token()) {
+            self.memory.outcome = Some((attempt, made));
+        }
+    }
+
     /// Makes the object, and stores nothing.
     pub(super) fn create(&mut self, draft: &Draft, attempt: Option<i64>) -> Result<Id, End> {
         let (setting, token) = (self.setting.clone(), self.is_token());
-        if !self.cluster.finalizer || !self.cluster.platform_held {
+        // A Platform that is made again meanwhile is held by the next pass.
+        if !self.cluster.finalizer || !(self.cluster.platform_held || self.late) {
             self.breaks("something was made that nothing would clean up");
         }
         let recorded = attempt == Some(self.cluster.status.attempt) && self.cluster.status.open;
+        // Another process may have begun an attempt since.
+        let recorded = recorded || (self.late && attempt.is_some_and(|attempt| attempt <= self.cluster.status.attempt));
         if !recorded && (token || !setting.powers.marks || attempt.is_some()) {
             self.breaks("something was made that would not be found again, and no attempt is recorded for it");
         }
@@ -136,14 +158,14 @@ impl World {
             let is_held = |secret: &Secret| secret.value.is_some() || secret.next.is_some();
             secret.as_ref().is_some_and(|secret| secret.label == Label::Ours && is_held(secret))
         };
-        if setting.shape.source() != Source::ShownOnce && !self.cluster.secrets.iter().take(slots).all(held) {
+        // A Secret that somebody takes away while the call is on its way is missed by the next pass.
+        let guarded = !(self.late && self.handled);
+        if guarded && setting.shape.source() != Source::ShownOnce && !self.cluster.secrets.iter().take(slots).all(held)
+        {
             self.breaks("the platform saw a value that no Secret holds");
         }
         if !token && !setting.shared_names && !self.objects.is_empty() {
             return Err(End::Refused);
-        }
-        if draft.started_over {
-            self.give_up();
         }
         let mark = match attempt {
             _ if !setting.powers.marks => Mark::None,
@@ -151,7 +173,7 @@ impl World {
             _ => Mark::Ours,
         };
         let twin = |object: &Object| object.mark == mark && object.shown_from <= self.now;
-        if matches!(mark, Mark::Attempt(_)) && self.objects.iter().any(twin) {
+        if matches!(mark, Mark::Attempt(_)) && self.objects.iter().any(twin) && !(self.late && self.handled) {
             self.breaks("two tokens carry the mark of one attempt");
         }
         let (id, password) =
@@ -161,6 +183,7 @@ impl World {
             id,
             mark,
             made: true,
+            stored: false,
             whose: Whose::Us,
             drifted: false,
             shown_from: self.now + i64::try_from(setting.powers.visible_after.as_secs()).unwrap(),
@@ -172,14 +195,15 @@ impl World {
             object.whose == Whose::Us && object.shown_from <= self.now && !draft.status.left_behind.contains(&object.id)
         };
         let before = self.objects.iter().filter(|object| object.id != id && known(object)).count();
-        if before > usize::from(token) {
+        // A token that another process made meanwhile is found by its mark, and ended.
+        if before > usize::from(token) && !(token && self.late) {
             self.breaks("more than one of a kind");
         }
         Ok(id)
     }
 
     /// Stores a token in its Secret.
-    fn store(&mut self, id: Id, attempt: i64, previous: Option<&str>) {
+    pub(super) fn store(&mut self, id: Id, attempt: i64, previous: Option<&str>) {
         let (issued_at, expires_at) = self.object(id).map(|o| (o.issued_at, o.expires_at)).unwrap_or_default();
         let rotated_for =
             self.cluster.rotate.or_else(|| self.cluster.secrets[0].as_ref().and_then(|stored| stored.rotated_for));
@@ -194,13 +218,16 @@ impl World {
             ..self.blank()
         });
         self.stored.push(id);
+        if let Some(object) = self.object_mut(id) {
+            object.stored = true;
+        }
     }
 
     fn update(&mut self, id: &str, change: &Change) -> Result<(), End> {
         let id: Id = id.parse().unwrap();
         let mark = if self.is_token() { Mark::Attempt(0) } else { Mark::Ours };
         let Some(ownership) = self.object(id).map(|object| self.ownership(object)) else { return Err(End::Refused) };
-        if ownership == Ownership::Other {
+        if ownership == Ownership::Other && !self.overtaken() {
             self.breaks("somebody else's object was changed");
         }
         let object = self.object_mut(id).unwrap();
@@ -230,7 +257,8 @@ impl World {
         let Some(object) = self.object(id).cloned() else { return };
         let (deleting, known) = (self.deleting, self.known_attempt());
         let taken_over = self.ownership(&object) == Ownership::Offered && self.cluster.status.id == Some(id);
-        if (object.whose == Whose::Stranger && !taken_over) || self.ownership(&object) == Ownership::Other {
+        let strange = (object.whose == Whose::Stranger && !taken_over) || self.ownership(&object) == Ownership::Other;
+        if strange && !self.overtaken() {
             self.breaks("what was not ours was removed");
         }
         if !self.setting.powers.deletes {
@@ -238,11 +266,11 @@ impl World {
         }
         let stored = self.cluster.secrets.first().and_then(|stored| stored.as_ref());
         let believed = stored.is_some_and(|stored| stored.label == Label::Ours || self.setting.tries);
-        if self.is_token() && !deleting && believed && self.current() == Some(id) {
+        if self.is_token() && !deleting && believed && self.current() == Some(id) && !self.overtaken() {
             self.breaks("the token in the Secret was revoked");
         }
         let ends_all = deleting && self.cluster.policy.deletion == DeletionPolicy::Delete;
-        if matches!(object.mark, Mark::Attempt(n) if n > known) && !ends_all {
+        if matches!(object.mark, Mark::Attempt(n) if n > known) && !ends_all && !self.overtaken() {
             self.breaks("a token of an unrecorded attempt was revoked");
         }
         self.objects.retain(|object| object.id != id);
@@ -255,10 +283,17 @@ impl World {
     }
 
     fn release(&mut self, id: Id) {
+        let (recorded, overtaken) = (self.cluster.status.id == Some(id), self.overtaken());
         let Some(object) = self.object_mut(id) else { return };
         let ours = matches!(object.mark, Mark::Ours | Mark::Attempt(_));
         object.mark = Mark::None;
-        if !ours {
+        // What is let go and recorded nowhere is known to nobody, whatever becomes of the policy then.
+        if !recorded && object.whose == Whose::Us {
+            object.whose = Whose::Lost;
+        }
+        if !ours && overtaken {
+            object.whose = if recorded { Whose::Us } else { Whose::Lost };
+        } else if !ours {
             self.breaks("a mark was taken off that is not ours");
         }
     }

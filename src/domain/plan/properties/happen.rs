@@ -18,7 +18,7 @@ const BLINK: i64 = 20;
 const BACKUPS: usize = 16;
 
 /// What happens between passes, and passes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Happening {
     Pass,
     Cut(Cut),
@@ -88,6 +88,15 @@ impl World {
         if self.gone {
             return;
         }
+        self.undergo(happening);
+        self.backups.push(self.cluster.clone());
+        if self.backups.len() > BACKUPS {
+            self.backups.remove(0);
+        }
+    }
+
+    /// As that, and no backup is made of what comes of it.
+    pub(super) fn undergo(&mut self, happening: Happening) {
         match happening {
             Happening::Pass => drop(self.pass()),
             Happening::Cut(cut) => drop(self.cut_pass(Some(cut))),
@@ -120,10 +129,6 @@ impl World {
             Happening::Rebuild(secrets) => self.rebuild(secrets),
             secret => self.handle(secret),
         }
-        self.backups.push(self.cluster.clone());
-        if self.backups.len() > BACKUPS {
-            self.backups.remove(0);
-        }
     }
 
     fn tamper(&mut self, happening: Happening) {
@@ -151,6 +156,7 @@ impl World {
                     id,
                     mark,
                     made: false,
+                    stored: false,
                     whose: Whose::Stranger,
                     drifted: true,
                     shown_from: self.now,
@@ -232,7 +238,7 @@ impl World {
     }
 
     /// What carries no mark, and neither status nor Secret names, is lost.
-    fn lose_sight(&mut self) {
+    pub(super) fn lose_sight(&mut self) {
         let stored = self.cluster.secrets.first().and_then(|stored| stored.as_ref());
         let stored = stored.filter(|stored| stored.label == Label::Ours);
         let held = stored.and_then(|stored| stored.external_id.filter(|id| stored.value == Some(*id)));
@@ -248,6 +254,9 @@ impl World {
         if self.deleting || self.backups.is_empty() {
             return;
         }
+        // Whoever brings etcd back stops what works on it.
+        self.break_off();
+        self.rebuilt = true;
         self.cluster = self.backups[back % self.backups.len()].clone();
         self.handled = true;
         self.memory = Memory::default();
@@ -259,6 +268,8 @@ impl World {
         if self.deleting {
             return;
         }
+        self.break_off();
+        self.rebuilt = true;
         let count = self.cluster.secrets.len();
         (self.cluster.finalizer, self.cluster.platform_held) = (false, false);
         self.cluster.status = Status::new(count);

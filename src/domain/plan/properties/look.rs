@@ -182,12 +182,13 @@ impl World {
     /// The facts, with the status that the pass begins with.
     pub(super) fn facts(&mut self, draft: &Status) -> Facts<Change> {
         let (slots, now) = (self.slots(), self.now);
-        let records = if self.outage { Vec::new() } else { self.lookup(draft) };
-        let outage = self.outage.then(|| State::new(Reason::PlatformUnavailable, "down"));
+        let down = self.is_down();
+        let records = if down { Vec::new() } else { self.lookup(draft) };
+        let outage = down.then(|| State::new(Reason::PlatformUnavailable, "down"));
         let token = self.token_facts(draft);
         let recorded_id = draft.id.map(|id| id.to_string());
         let candidates: Vec<Candidate<Change>> = records.iter().map(|object| self.candidate(object, slots)).collect();
-        let missing = !self.outage && is_missing(&token, recorded_id.as_deref(), &candidates, draft.open);
+        let missing = !down && is_missing(&token, recorded_id.as_deref(), &candidates, draft.open);
         let request = self.cluster.resolve.filter(|request| draft.resolved != Some(*request));
         let answered = |secret: &Secret| secret.label != Label::Foreign && secret.rotated_for == self.cluster.rotate;
         let answered = self.cluster.secrets.iter().take(slots).flatten().any(answered);
@@ -197,7 +198,7 @@ impl World {
             deleting: self.deleting,
             finalizer: self.cluster.finalizer,
             platform_held: self.cluster.platform_held,
-            outage_since: track(&mut self.memory.outage, self.outage, now),
+            outage_since: track(&mut self.memory.outage, down, now),
             outage,
             refused: (self.refused && !self.deleting).then(|| State::new(Reason::NamespaceNotAllowed, "no grant")),
             policy: self.cluster.policy.clone(),

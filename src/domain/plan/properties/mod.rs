@@ -13,9 +13,19 @@ use look::Change;
 use world::{Label, Mark, Object, Shape, Whose, World};
 
 mod act;
+mod canon;
+mod engine;
 mod happen;
 mod look;
+mod moves;
+mod mutants_tests;
 mod pass;
+mod search;
+mod search_tests;
+mod standing;
+mod starts;
+mod storms;
+mod storms_tests;
 mod world;
 
 /// How many passes it may take.
@@ -110,6 +120,57 @@ impl World {
             Some(Verdict::Settled { .. }) => self.check_settled()?,
         }
         Ok(())
+    }
+}
+
+impl World {
+    /// What is wrong with a state, whatever led to it and whatever follows.
+    fn is_wrong(&self) -> Option<String> {
+        let (status, cluster) = (&self.cluster.status, &self.cluster);
+        let recorded = status.id.and_then(|id| self.object(id)).filter(|object| object.made);
+        if self.is_token() && !self.handled && recorded.is_some_and(|object| !object.stored) {
+            return Some("status names a token that no Secret ever held".to_owned());
+        }
+        let sound = self.relied_on && !self.deleting && !self.gone;
+        let object = recorded.filter(|object| sound && object.password.is_some())?;
+        let secret = cluster.secrets.first()?.as_ref();
+        let known = secret.is_some_and(|secret| [secret.value, secret.next].contains(&object.password));
+        (!known).then(|| "the value that the platform has is in no Secret".to_owned())
+    }
+
+    /// What is wrong with a world that undisturbed passes led to.
+    fn is_at_rest(&self, plan: Option<&Plan<Change>>) -> Result<(), String> {
+        self.check(plan).map_err(|error| error.to_string())?;
+        let (powers, undecided) = (&self.setting.powers, self.cut_in_creation && !self.setting.powers.marks);
+        if !self.gone {
+            let ready = matches!(plan, Some(Plan { verdict: Verdict::Settled { .. }, .. }));
+            let may_wait = undecided || (self.deleting && !powers.deletes);
+            let done = ready && !self.deleting;
+            return if done || may_wait || !self.alone { Ok(()) } else { Err("it is not Ready in the end".to_owned()) };
+        }
+        // What somebody brings back after it was deleted, or hides when it is to be, stays.
+        let known = self.alone || !self.ended_late;
+        if known { self.leaves_nothing() } else { Ok(()) }
+    }
+
+    /// What has gone left nothing that was to be deleted.
+    fn leaves_nothing(&self) -> Result<(), String> {
+        // What carries another owner's mark stays, that of one who gave it up included.
+        let ours = |object: &&Object| object.whose == Whose::Us && object.mark != Mark::Former;
+        let deletes = self.cluster.policy.deletion == DeletionPolicy::Delete && self.begun;
+        // Where nobody else had a hand in it, what is not shown yet is waited for; but not the token of a renewal that was
+        // not answered, which is shown late beside the one that is known. No platform does both.
+        let powers = &self.setting.powers;
+        let renewed = self.is_token() && powers.marks && !powers.visible_after.is_zero();
+        if renewed && self.ended_late {
+            return Ok(());
+        }
+        let seen = |object: &&Object| (self.alone && !renewed) || object.shown_from <= self.now;
+        let left = self.objects.iter().filter(ours).find(seen);
+        match left.filter(|_| deletes) {
+            Some(left) => Err(format!("{left:?} is left, and no resource stands for it")),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! Passes over a world: a plan is made, carried out up to where it is cut off, and reported, as the shell does it.
 
+use super::engine::Engine;
 use super::look::{Change, at};
-use super::world::{Id, Label, Memory, Read, Status, Whose, World};
+use super::world::{Id, Label, Mark, Memory, Place, Read, Status, Whose, World};
 use crate::domain::brake;
 use crate::domain::fault::Requeue;
 use crate::domain::plan::{How, Plan, Step, Verdict, plan};
-use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
+use crate::domain::policy::{AdoptionPolicy, DeletionPolicy, DriftPolicy};
 use crate::domain::request::Resolve;
 
 /// How a pass ends early.
@@ -26,7 +27,7 @@ pub(super) enum End {
 }
 
 /// Where a pass ends early.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Cut {
     /// In this step.
     pub(super) step: usize,
@@ -36,11 +37,46 @@ pub(super) struct Cut {
 }
 
 /// What a pass has found out and not written yet.
+#[derive(Clone, Debug)]
 pub(super) struct Draft {
     pub(super) status: Status,
     /// The object, as of the last step that showed it.
     pub(super) record: Option<Id>,
-    pub(super) started_over: bool,
+    /// What an engine that is broken stores only after its report.
+    pub(super) unstored: Option<Unstored>,
+}
+
+/// A token that is not in its Secret yet.
+#[derive(Clone, Debug)]
+pub(super) struct Unstored {
+    pub(super) id: Id,
+    pub(super) attempt: i64,
+    pub(super) previous: Option<String>,
+}
+
+/// A pass that has its plan, and nothing of it is done.
+pub(super) struct Begun {
+    pub(super) plan: Plan<Change>,
+    pub(super) draft: Draft,
+    /// A person's answer is in it.
+    pub(super) resolved: bool,
+}
+
+pub(super) fn creates(plan: &Plan<Change>) -> bool {
+    plan.steps.iter().any(|step| matches!(step, Step::Create { .. }))
+}
+
+/// Whether a step is a call to the platform.
+pub(super) fn calls(step: &Step<Change>) -> bool {
+    matches!(
+        step,
+        Step::Create { .. }
+            | Step::Update { .. }
+            | Step::Push { .. }
+            | Step::Revoke(_)
+            | Step::Delete(_)
+            | Step::Release(_)
+    )
 }
 
 impl World {
@@ -51,39 +87,13 @@ impl World {
 
     /// A pass. `None` where it ends before its plan.
     pub(super) fn cut_pass(&mut self, cut: Option<Cut>) -> Option<Plan<Change>> {
-        if self.gone || (self.deleting && !self.cluster.finalizer) {
-            self.gone = true;
-            return None;
-        }
-        if self.outage && !self.deleting {
-            return None;
-        }
-        let mut status = self.cluster.status.clone();
-        if !status.observed {
-            status.rotated = self.cluster.rotate;
-        }
-        let facts = self.facts(&status);
-        let plan = plan(&facts, at(self.now));
-        if self.deleting && facts.resolve == Some(Resolve::StartOver) && facts.recorded_id.is_none() {
-            self.give_up();
-        }
-        self.judge(&plan);
-        status.left_behind = plan.left_behind.iter().map(|id| id.parse().unwrap()).collect();
-        let record = match &plan.verdict {
-            Verdict::Settled { id: Some(id), .. } => Some(id.parse().unwrap()),
-            _ => None,
-        };
-        let mut draft = Draft { status, record, started_over: false };
-        if plan.steps.iter().any(|step| matches!(step, Step::Create { .. })) {
-            // Never more than two at a time: the one before last ends when another is made.
-            let current = self.current();
-            self.read.retain(|read| Some(read.id) == current);
-            self.cut_in_creation |= cut.is_some();
-        }
+        self.join();
+        let Begun { plan, mut draft, resolved } = self.begin()?;
+        self.cut_in_creation |= cut.is_some() && creates(&plan);
         let mut end = None;
         for (index, step) in plan.steps.iter().enumerate() {
             end = match cut.filter(|cut| cut.step == index) {
-                Some(cut) => Some(self.cut(&mut draft, step, cut)),
+                Some(cut) => self.cut(&mut draft, step, cut).err(),
                 None => self.step(&mut draft, step).err(),
             };
             self.look_around();
@@ -91,12 +101,73 @@ impl World {
                 break;
             }
         }
+        let unstored = draft.unstored.take();
         match end {
             Some(end) => self.failed(draft.status, end),
-            None => self.report(draft, &plan, facts.resolve.is_some()),
+            None => self.report(draft, &plan, resolved),
+        }
+        match unstored {
+            Some(_) if cut.is_some_and(|cut| cut.step == plan.steps.len()) => self.memory = Memory::default(),
+            Some(Unstored { id, attempt, previous }) => self.store(id, attempt, previous.as_deref()),
+            None => {}
         }
         self.look_around();
         Some(plan)
+    }
+
+    /// Makes a plan. `None` where there is none to make.
+    pub(super) fn begin(&mut self) -> Option<Begun> {
+        if self.gone || (self.deleting && !self.cluster.finalizer) {
+            self.gone = true;
+            return None;
+        }
+        // What is recorded in status was made on a Platform, which waits for it; what is not was made on none.
+        let recorded = self.cluster.status.observed;
+        if self.deleting && self.place == Place::Gone && !recorded {
+            (self.cluster.finalizer, self.gone) = (false, true);
+            return None;
+        }
+        if !self.deleting && (self.is_down() || (self.place == Place::Leaving && !recorded)) {
+            return None;
+        }
+        let mut status = self.cluster.status.clone();
+        if !status.observed {
+            status.rotated = self.cluster.rotate;
+        }
+        if let Some((attempt, made)) = self.memory.outcome
+            && status.open
+            && status.attempt == attempt
+        {
+            (status.open, status.id, status.adopted) = (false, Some(made), false);
+        }
+        let facts = self.facts(&status);
+        self.plans += 1;
+        let mut plan = plan(&facts, at(self.now));
+        let shown = |id: &String| facts.candidates.iter().any(|found| found.id == *id);
+        let unknown = !facts.recorded_id.as_ref().is_some_and(shown);
+        if self.deleting && facts.resolve == Some(Resolve::StartOver) && unknown {
+            self.give_up();
+        }
+        self.judge(&plan);
+        let deletes = plan.steps.iter().any(|step| matches!(step, Step::Delete(_)));
+        let asked = facts.policy.deletion == DeletionPolicy::Delete && facts.resolve != Some(Resolve::StartOver);
+        let open = facts.attempt_open && !facts.powers.marks && facts.finalizer;
+        if plan.verdict == Verdict::Gone && asked && open && !deletes {
+            self.breaks("let go though nobody knows what came of its creation");
+        }
+        self.spoil(&mut plan);
+        status.left_behind = plan.left_behind.iter().map(|id| id.parse().unwrap()).collect();
+        let record = match &plan.verdict {
+            Verdict::Settled { id: Some(id), .. } => Some(id.parse().unwrap()),
+            _ => None,
+        };
+        let draft = Draft { status, record, unstored: None };
+        if creates(&plan) {
+            // Never more than two at a time: the one before last ends when another is made.
+            let current = self.current();
+            self.read.retain(|read| Some(read.id) == current);
+        }
+        Some(Begun { plan, draft, resolved: facts.resolve.is_some() })
     }
 
     /// A person says that what was made before is not there, or none of our business.
@@ -108,6 +179,12 @@ impl World {
 
     /// What must never be in a plan.
     fn judge(&mut self, plan: &Plan<Change>) {
+        let (cluster, organization) = (&self.cluster, self.is_organization());
+        let kept = !self.deleting || cluster.policy.deletion == DeletionPolicy::Retain;
+        let held = organization && (self.dependents > 0 || self.braked || !cluster.policy.may_delete);
+        if (kept || held) && plan.steps.iter().any(|step| matches!(step, Step::Delete(_))) {
+            self.breaks("deleted against its policy");
+        }
         for step in &plan.steps {
             let named = matches!(step, Step::Update { .. }) && !self.is_token();
             if named && self.cluster.policy.drift == DriftPolicy::Report {
@@ -120,16 +197,8 @@ impl World {
         }
     }
 
-    fn cut(&mut self, draft: &mut Draft, step: &Step<Change>, Cut { applied, end, .. }: Cut) -> End {
-        let calls = matches!(
-            step,
-            Step::Create { .. }
-                | Step::Update { .. }
-                | Step::Push { .. }
-                | Step::Revoke(_)
-                | Step::Delete(_)
-                | Step::Release(_)
-        );
+    fn cut(&mut self, draft: &mut Draft, step: &Step<Change>, Cut { applied, end, .. }: Cut) -> Result<(), End> {
+        let calls = calls(step);
         let end = match end {
             End::Refused | End::Busy | End::Unknown if !calls => End::Again,
             End::NotStored if !matches!(step, Step::Create { .. }) || !self.is_token() => End::Again,
@@ -139,7 +208,7 @@ impl World {
             if applied && !matches!(end, End::Refused | End::Busy) {
                 let _ = self.step(draft, step);
             }
-            return end;
+            return Err(end);
         };
         let made = match end {
             End::NotStored => true,
@@ -163,11 +232,14 @@ impl World {
         if attempt.is_some() && end != End::Unknown {
             draft.status.open = false;
         }
-        end
+        if end == End::Unknown && self.engine == Engine::RetriesTimedOut {
+            return self.step(draft, step);
+        }
+        Err(end)
     }
 
     /// What the pass says when it ended early.
-    fn failed(&mut self, status: Status, end: End) {
+    pub(super) fn failed(&mut self, status: Status, end: End) {
         let ready = self.cluster.status.ready_since.is_some();
         match end {
             End::Crash => self.memory = Memory::default(),
@@ -177,7 +249,7 @@ impl World {
         }
     }
 
-    fn report(&mut self, draft: Draft, plan: &Plan<Change>, resolved: bool) {
+    pub(super) fn report(&mut self, draft: Draft, plan: &Plan<Change>, resolved: bool) {
         let Draft { mut status, record, .. } = draft;
         match plan.verdict {
             Verdict::Gone => self.gone = true,
@@ -222,9 +294,10 @@ impl World {
             }
         }
         status.ready_since = status.ready_since.or(Some(self.now));
-        let (now, marks) = (self.now, self.setting.powers.marks);
+        let (now, marks, late) = (self.now, self.setting.powers.marks, self.late);
         for object in &mut self.objects {
-            if object.id == id {
+            let taken = late && matches!(object.mark, Mark::Other | Mark::Former);
+            if object.id == id && !taken {
                 object.whose = Whose::Us;
             } else if object.whose == Whose::Us && object.shown_from > now && !marks {
                 object.whose = Whose::Lost;
@@ -234,7 +307,7 @@ impl World {
 
     /// What a consumer of the Secret relies on: the token in it logs in, and so does the one that it read up to the
     /// overlap ago, unless they came to their own end.
-    fn look_around(&mut self) {
+    pub(super) fn look_around(&mut self) {
         let Some(secret) = self.cluster.secrets.first().and_then(|s| s.as_ref()).filter(|_| self.is_token()) else {
             return;
         };

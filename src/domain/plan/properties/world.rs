@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::engine::Engine;
+use super::standing::Standing;
 use crate::domain::brake::Counted;
 use crate::domain::entity::Kind;
 use crate::domain::plan::{Late, Policy, Powers, Source};
@@ -61,6 +63,15 @@ impl Shape {
     }
 }
 
+/// Whether there is the Platform that the resource refers to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    There,
+    /// It is being deleted, and waits for what was made on it.
+    Leaving,
+    Gone,
+}
+
 /// What never changes in a run.
 #[derive(Clone, Debug)]
 pub(super) struct Setting {
@@ -100,6 +111,8 @@ pub(super) struct Object {
     pub(super) mark: Mark,
     /// We made it.
     pub(super) made: bool,
+    /// It was in the Secret.
+    pub(super) stored: bool,
     pub(super) whose: Whose,
     pub(super) drifted: bool,
     pub(super) shown_from: i64,
@@ -192,6 +205,8 @@ pub(super) struct Memory {
     pub(super) due: Option<i64>,
     pub(super) made: Option<i64>,
     pub(super) recreations: Vec<Counted>,
+    /// What came of an attempt, until status says it.
+    pub(super) outcome: Option<(i64, Id)>,
 }
 
 /// A token that a consumer read from the Secret.
@@ -215,9 +230,14 @@ pub(super) struct World {
     pub(super) deleting: bool,
     pub(super) gone: bool,
     pub(super) outage: bool,
+    pub(super) place: Place,
+    /// Its namespace is being deleted, and takes nothing new.
+    pub(super) terminating: bool,
     pub(super) refused: bool,
     pub(super) braked: bool,
     pub(super) dependents: usize,
+    /// How many plans were made.
+    pub(super) plans: u64,
     /// Tokens that were stored.
     pub(super) stored: Vec<Id>,
     /// How many passwords were made the current one.
@@ -228,6 +248,22 @@ pub(super) struct World {
     pub(super) handled: bool,
     /// A creation was cut off while it was on its way.
     pub(super) cut_in_creation: bool,
+    /// It carried our finalizer when it was deleted.
+    pub(super) begun: bool,
+    /// Nothing happened to it but passes that were cut off.
+    pub(super) alone: bool,
+    /// A pass that stands still.
+    pub(super) standing: Option<Box<Standing>>,
+    /// One that stood still goes on.
+    pub(super) late: bool,
+    /// One that stood still let the resource go.
+    pub(super) ended_late: bool,
+    /// The cluster was set back.
+    pub(super) rebuilt: bool,
+    /// The platform at the time of the last backup.
+    pub(super) former: Vec<Object>,
+    /// What carries the plans out, and how it is broken.
+    pub(super) engine: Engine,
     /// The tokens that consumers read, the latest last.
     pub(super) read: Vec<Read>,
     /// What must never be.
@@ -276,14 +312,25 @@ impl World {
             deleting: false,
             gone: false,
             outage: false,
+            place: Place::There,
+            terminating: false,
             refused: false,
             braked: false,
             dependents: 0,
+            plans: 0,
             stored: Vec::new(),
             promoted: 0,
             relied_on: false,
             handled: false,
             cut_in_creation: false,
+            begun: false,
+            alone: true,
+            standing: None,
+            late: false,
+            ended_late: false,
+            rebuilt: false,
+            former: Vec::new(),
+            engine: Engine::Shipped,
             read: Vec::new(),
             broken: None,
         }
@@ -291,6 +338,11 @@ impl World {
 
     pub(super) fn kind(&self) -> Kind {
         self.setting.shape.kind()
+    }
+
+    /// The platform cannot be asked.
+    pub(super) fn is_down(&self) -> bool {
+        self.outage || self.place == Place::Gone
     }
 
     pub(super) fn is_token(&self) -> bool {

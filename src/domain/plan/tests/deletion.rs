@@ -226,6 +226,24 @@ fn what_the_platform_cannot_delete_is_named_until_somebody_lets_it_go() {
 }
 
 #[test]
+fn what_may_have_been_made_and_carries_no_mark_is_left_to_a_person() {
+    let open = |facts: Facts<Change>| facts.with(|facts| (facts.attempt, facts.attempt_open) = (2, true));
+    let unanswered = |facts: Facts<Change>| open(facts).powers(|powers| powers.marks = false).deleting();
+    let again = || unanswered(begun(Kind::User).recorded("1"));
+    let stuck = || held(Reason::LeftBehind);
+    check([
+        ("the first", unanswered(begun(Kind::User)), vec![], stuck()),
+        ("one of that name is there", unanswered(begun(Kind::User).shows("2", Ownership::Unmarked)), vec![], stuck()),
+        ("made again after it had vanished", again(), vec![], stuck()),
+        ("a token, of which the last is gone", unanswered(begun(Kind::Token).recorded("a")), vec![], stuck()),
+        ("a person looked", again().answered(Resolve::StartOver), gone(&[]), Verdict::Gone),
+        ("the answer came", again().with(|facts| facts.attempt_open = false), gone(&[]), Verdict::Gone),
+        ("what vanished is there again", again().shows("1", Ownership::Unmarked), gone(&["1"]), Verdict::Gone),
+        ("a mark would tell", again().powers(|powers| powers.marks = true), gone(&[]), Verdict::Gone),
+    ]);
+}
+
+#[test]
 fn a_platform_that_does_not_answer_is_waited_for_and_after_15_minutes_named() {
     let since = |seconds| unreachable(deleted(Kind::User), Some(ago(seconds)));
     let waits = || held_until(Reason::PlatformUnavailable, Requeue::Backoff);
@@ -267,6 +285,10 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
     let older = || token().shows_nothing().shows("a", Ownership::OurAttempt(1));
     let waits = || held_until(Reason::Deleting, Requeue::After(ABSENCE));
     let at_once = |facts: Facts<Change>| facts.powers(|powers| powers.visible_after = Duration::ZERO);
+    let unreported = |missing_since| {
+        let facts = slow(begun(Kind::User), 1);
+        facts.with(|facts| (facts.made_at, facts.attempt_open, facts.missing_since) = (None, true, missing_since))
+    };
     check([
         ("89 seconds ago, where 90 may pass", slow(hidden(), 89), vec![], waits()),
         ("90 seconds ago", slow(hidden(), 90), gone(&[]), Verdict::Gone),
@@ -280,6 +302,9 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
             Verdict::Gone,
         ),
         ("never made", slow(begun(Kind::User), 1).with(|facts| facts.made_at = None), gone(&[]), Verdict::Gone),
+        ("made by a process that has ended: seen to be away now", unreported(None), vec![], waits()),
+        ("for 89 seconds", unreported(Some(ago(89))), vec![], waits()),
+        ("for 90 seconds", unreported(Some(ago(90))), gone(&[]), Verdict::Gone),
         ("only an older token is shown", slow(older(), 1), vec![], waits()),
         ("Retain waits for nothing", retained(slow(hidden(), 1)), gone(&[]), Verdict::Gone),
     ]);

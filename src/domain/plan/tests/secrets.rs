@@ -159,6 +159,7 @@ fn a_secret_that_was_made_ahead_is_not_the_value_of_an_object_that_was_found_and
         ("made for another object", of(ahead(Late::LeaveOut), "2"), vec![], unavailable()),
         ("of this one: adopted before its resource was lost", of(ahead(Late::LeaveOut), "1"), vec![], adopted()),
         ("the platform never gets it", ahead(Late::Generate), vec![], adopted()),
+        ("an answer that nobody asked for", ahead(Late::LeaveOut).answered(Resolve::Adopt), vec![], unavailable()),
     ]);
     let said = message(&ahead(Late::LeaveOut));
     assert!(said.ends_with("or delete it, which was made ahead and never used"), "{said}");
