@@ -143,8 +143,9 @@ impl Run {
         let listener = TcpListener::bind(self.listen)
             .await
             .map_err(|source| StartError::Listen { address: self.listen, source })?;
-        let owner_id =
-            owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await?;
+        let establish = async || {
+            owner::establish(&client, &namespace, self.owner_id.clone(), self.owner_id_changed_from.as_deref()).await
+        };
         let process = Process {
             metrics: Arc::new(Metrics::new()),
             clock: Clock::system(),
@@ -155,6 +156,7 @@ impl Run {
         let Process { metrics, clock, readiness, embedded, stop } = process.clone();
         let serving = tokio::spawn(server::serve(listener, readiness.clone(), metrics, embedded, stop.clone()));
         if self.leader_elect {
+            let owner_id = establish().await?;
             let (fence, identity) = (Fence::shut(), leader::identity(self.pod_name.as_deref()));
             let mut elector =
                 Elector::new(client.clone(), &namespace, identity, owner_id.clone(), clock, fence.clone());
@@ -163,13 +165,18 @@ impl Run {
             tokio::select! {
                 () = elector.win() => {
                     readiness.unset();
-                    let work = self.work(fenced(client, &fence), fence, owner_id, process);
+                    let work = async {
+                        let directory = self.directory().await?;
+                        self.work(fenced(client.clone(), &fence), fence, owner_id, directory, process).await
+                    };
                     leader::lead(elector, stop.clone(), work).await?;
                 }
                 () = stop.cancelled() => elector.release().await,
             }
         } else {
-            self.work(client, Fence::open(), owner_id, process).await?;
+            let directory = self.directory().await?;
+            let owner_id = establish().await?;
+            self.work(client, Fence::open(), owner_id, directory, process).await?;
         }
         stop.cancel();
         serving.await??;
@@ -177,13 +184,24 @@ impl Run {
         Ok(())
     }
 
-    /// Opens the directory and runs the controllers until the process is to stop.
-    async fn work(&self, client: Client, fence: Fence, owner_id: String, process: Process) -> Result<(), Failure> {
+    /// Opens the embedded backend's directory, which one process does at a time.
+    async fn directory(&self) -> Result<Option<Directory>, Failure> {
+        match &self.embedded_data_dir {
+            Some(path) => Ok(Some(Directory::open(path).await?)),
+            None => Ok(None),
+        }
+    }
+
+    /// Runs the controllers until the process is to stop.
+    async fn work(
+        &self,
+        client: Client,
+        fence: Fence,
+        owner_id: String,
+        directory: Option<Directory>,
+        process: Process,
+    ) -> Result<(), Failure> {
         let Process { metrics, clock, readiness, embedded, stop } = process;
-        let directory = match &self.embedded_data_dir {
-            Some(path) => Some(Directory::open(path).await?),
-            None => None,
-        };
         if let Some(directory) = &directory {
             embedded.open(directory.clone(), clock.clone());
         }

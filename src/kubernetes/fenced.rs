@@ -24,9 +24,11 @@ pub fn fenced(client: Client, fence: &Fence) -> Client {
             let writes = request.method() != Method::GET;
             let mut exchange = pin!(client.send(request));
             // At each step: a connection may take so long to be made that the time is up before anything is sent.
-            poll_fn(|context| match writes && !fence.may_finish() {
-                true => Poll::Ready(Err(BoxError::from(NotLeading))),
-                false => exchange.as_mut().poll(context).map_err(BoxError::from),
+            poll_fn(|context| {
+                if writes && !fence.may_finish() {
+                    return Poll::Ready(Err(BoxError::from(NotLeading)));
+                }
+                exchange.as_mut().poll(context).map_err(BoxError::from)
             })
             .await
         }

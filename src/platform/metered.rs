@@ -183,7 +183,7 @@ mod tests {
     use crate::domain::capability::Support;
     use crate::domain::entity::{Organization, OrganizationChange, Token, TokenChange, User, UserChange};
 
-    const FAULTS: [(FaultKind, &str); 10] = [
+    const FAULTS: [(FaultKind, &str); 11] = [
         (FaultKind::Invalid, "invalid"),
         (FaultKind::Unsupported, "unsupported"),
         (FaultKind::Unauthenticated, "unauthenticated"),
@@ -194,6 +194,7 @@ mod tests {
         (FaultKind::Unavailable(None), "unavailable"),
         (FaultKind::TimedOut, "timed_out"),
         (FaultKind::OutcomeUnknown, "outcome_unknown"),
+        (FaultKind::NotLeading, "not_leading"),
     ];
 
     /// A platform that takes so many seconds for a call, and then answers that.

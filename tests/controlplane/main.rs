@@ -11,6 +11,7 @@ mod conflicts;
 mod deletion;
 mod ends;
 mod examples;
+mod fenced;
 mod hostile;
 mod kept;
 mod minted;

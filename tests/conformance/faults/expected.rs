@@ -308,7 +308,9 @@ pub(crate) fn condition(kind: FaultKind) -> (Reason, Requeue) {
         FaultKind::Unsupported => (Reason::Unsupported, Requeue::Resync),
         FaultKind::Unauthenticated | FaultKind::Forbidden => (Reason::CredentialRejected, Requeue::Backoff),
         FaultKind::AlreadyExists => (Reason::AlreadyExists, Requeue::Backoff),
-        FaultKind::NotFound | FaultKind::OutcomeUnknown => (Reason::Progressing, Requeue::Backoff),
+        FaultKind::NotFound | FaultKind::OutcomeUnknown | FaultKind::NotLeading => {
+            (Reason::Progressing, Requeue::Backoff)
+        }
         FaultKind::RateLimited(pause) => (Reason::RateLimited, later(pause)),
         FaultKind::Unavailable(pause) => (Reason::PlatformUnavailable, later(pause)),
         FaultKind::TimedOut => (Reason::TimedOut, Requeue::Backoff),

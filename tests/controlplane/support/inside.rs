@@ -15,7 +15,9 @@ use org_operator::domain::capability::{Capabilities, Capability, Support};
 use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use org_operator::domain::fault::FaultKind;
 use org_operator::embedded::Directory;
+use org_operator::fence::Fence;
 use org_operator::keys::{self, KeyPool};
+use org_operator::kubernetes::fenced::fenced;
 use org_operator::platform::{AdminApi, Backend, Embedded, Error};
 use org_operator::telemetry::Metrics;
 use secrecy::SecretString;
@@ -147,13 +149,15 @@ pub(crate) struct Options {
     pub(crate) deadline: Duration,
     /// What its platform cannot do.
     pub(crate) without: &'static [Capability],
+    /// Whether it may write.
+    pub(crate) fence: Fence,
 }
 
 impl Default for Options {
     /// Everything is looked at each second, and may take one.
     fn default() -> Self {
         let second = Duration::from_secs(1);
-        Self { clock: Clock::system(), resync: second, deadline: second, without: &[] }
+        Self { clock: Clock::system(), resync: second, deadline: second, without: &[], fence: Fence::open() }
     }
 }
 
@@ -165,6 +169,7 @@ impl Options {
             resync: Duration::from_secs(speed.into()),
             deadline: Duration::from_secs(10),
             without: &[],
+            fence: Fence::open(),
         }
     }
 }
@@ -193,7 +198,7 @@ impl Inside {
 
     /// The same, with those options.
     pub(crate) async fn with(options: Options) -> Self {
-        let Options { clock, resync, deadline, without } = options;
+        let Options { clock, resync, deadline, without, fence } = options;
         let namespace = namespace("inside");
         let files = tempfile::tempdir().unwrap();
         let directory = Directory::open(files.path()).await.unwrap();
@@ -213,7 +218,7 @@ impl Inside {
         let settings =
             Settings { owner_id: "inside".to_owned(), default_platform: None, resync, deadline, concurrency: 8 };
         let parts = Parts {
-            client: client().await,
+            client: fenced(client().await, &fence),
             settings,
             connect: Arc::new(One(platform.clone())),
             keys: pool,

@@ -172,6 +172,8 @@ async fn a_leader_goes_on_where_the_api_server_is_away_for_nine_seconds_and_not_
             while server.lease() == before {
                 sleep(Duration::from_millis(1)).await;
             }
+            // The answer is on its way still.
+            sleep(TICK).await;
             first.way(way);
             sleep(seconds(away)).await;
             let (leads, finishes) = (first.fence.may_begin(), first.fence.may_finish());
