@@ -9,13 +9,15 @@ use crate::sim::Kept;
 use crate::sim::World;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::Step;
+use crate::sim::wire::{Side, Step};
 
 /// What came of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// How many requests were made after the last thing that happened until all was settled for the first time.
     pub(crate) first: usize,
+    /// Who was asked by each of them.
+    pub(crate) sides: Vec<Side>,
     /// What a person was asked to decide.
     pub(crate) asked: Vec<String>,
     /// What is wrong.
@@ -36,7 +38,13 @@ pub(crate) fn run(server: &Server, scenario: &Scenario, kept: &Kept, script: &[S
     let result = carry_out(&mut world, scenario, script);
     let (wrong, asked) = (result.err(), std::mem::take(&mut world.asked));
     let told = wrong.is_some() || tell;
-    let outcome = Outcome { first: world.busy, asked, wrong, story: if told { story(&world) } else { String::new() } };
+    let outcome = Outcome {
+        first: world.busy,
+        sides: world.wire.sides(),
+        asked,
+        wrong,
+        story: if told { story(&world) } else { String::new() },
+    };
     let directory = world.directory.clone();
     server.run(move || async move { directory.close().await });
     outcome
@@ -49,8 +57,9 @@ fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<
     world.wire.play(script);
     settle(world)?;
     let retained = usize::from(scenario.name == "organization-retain");
+    let unanswered = script.iter().any(|(_, fault)| !fault.is_crash());
     let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, retained, ended })?;
+    oracle::check(world, Expected { platform: scenario.platform, retained, unanswered, ended })?;
     // Only where a platform tells nobody whose an object is may a person be asked.
     let alone = matches!(scenario.platform, Kind::Embedded);
     if alone && !world.asked.is_empty() {

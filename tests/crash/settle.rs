@@ -123,6 +123,9 @@ fn answer(world: &mut World) {
             }
             // What the platform cannot delete is let go.
             "LeftBehind" => object["spec"]["deletionPolicy"] = json!("Retain"),
+            "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
+                object["spec"]["deletionPolicy"] = json!("Retain");
+            }
             "ValueUnavailable" if object["metadata"]["annotations"][ROTATE].is_null() => {
                 object["metadata"]["annotations"][ROTATE] = json!("because it was asked for");
             }
