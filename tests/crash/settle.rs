@@ -42,27 +42,31 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
 struct Watch {
     seen: (u64, usize),
     since: Timestamp,
+    /// Since when nobody has written to the API server: what the objects say has stood for so long.
+    stands: Timestamp,
 }
 
 impl Watch {
     fn new(world: &World) -> Self {
-        Self { seen: changes(world), since: world.time.now() }
+        let now = world.time.now();
+        Self { seen: changes(world), since: now, stands: now }
     }
 
     /// Whether all is settled and has been quiet for long enough.
     fn look(&mut self, world: &mut World) -> bool {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
-            *self = Self { seen, since: now };
+            let stands = if seen.0 == self.seen.0 { self.stands } else { now };
+            *self = Self { seen, since: now, stands };
             // What comes after the last change only looks.
             world.busy = world.wire.seen();
-            return false;
         }
-        if now.duration_since(self.since).unsigned_abs() < QUIET || !world.wire.is_played() {
+        let lasts = |since: Timestamp| now.duration_since(since).unsigned_abs() >= QUIET;
+        if !world.wire.is_played() || !lasts(self.stands) {
             return false;
         }
         if unsettled(world).is_none() {
-            return true;
+            return lasts(self.since);
         }
         answer(world);
         false
