@@ -204,7 +204,7 @@ impl View<'_> {
         let resources = self.world.api.all("Token");
         let mine = resources.iter().filter(|token| token["spec"]["userRef"]["name"] == *name);
         let mut ids = Vec::new();
-        let mut several = 0;
+        let (mut several, mut attempts) = (0, 0);
         for token in mine {
             let secret = self.secret(&token["status"]["secretName"])?.ok_or("a Token without a Secret")?;
             tokens.push(value(&secret, "token")?);
@@ -218,6 +218,7 @@ impl View<'_> {
                     .filter_map(|id| Some(id.as_str()?.to_owned())),
             );
             several += 1;
+            attempts += usize::try_from(token["status"]["attempt"].as_i64().unwrap_or_default()).unwrap_or_default();
         }
         // ROCKIT shows no key again: with the Token the key of its user ended for good.
         let ended = self.expected.ended && several == 0;
@@ -241,9 +242,11 @@ impl View<'_> {
             Kind::Rockfish => {
                 let live = self.truth.tokens.iter().filter(|token| token.user_id == found.record.id);
                 let live: Vec<_> = live.map(|token| token.id.clone()).collect();
-                // The first one came with the user and is in the User's own Secret.
+                // The first one came with the user and is in the User's own Secret. A renewal whose answer was lost may
+                // have left one that carries no mark and whose id nobody was told: docs/reliability.md says so.
                 let unknown = live.iter().filter(|id| !ids.contains(id)).count();
-                if unknown > 1 {
+                let lost = attempts.saturating_sub(ids.len());
+                if unknown > 1 + lost {
                     return Err(format!("{live:?} are live of {name}, and {ids:?} are known"));
                 }
             }
