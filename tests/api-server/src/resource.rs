@@ -86,11 +86,6 @@ impl Resource {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
-    /// Its kind with its group, as messages have it.
-    pub(crate) fn kind_qualified(&self) -> String {
-        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
-    }
-
     /// Whether its objects are kept in the form of another group.
     pub(crate) fn is_other_form(&self) -> bool {
         self.kind == "Event" && self.group.is_empty()

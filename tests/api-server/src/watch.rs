@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::object::{Object, encode};
 use crate::render::{self, Form};
@@ -131,8 +131,9 @@ impl State {
         let from_now = matches!(options.revision.as_str(), "" | "0");
         let initial = options.initial_events.unwrap_or(from_now);
         if options.initial_events.is_some() && options.exact != Some(false) {
-            let message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            return Err(Status::new(422, "Invalid", message));
+            let message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            let cause = ("FieldValueForbidden", "resourceVersionMatch", message);
+            return Err(Status::invalid_as("ListOptions", "meta.k8s.io", "", &[cause]));
         }
         let asked_for = if from_now { 0 } else { parse(&options.revision)? };
         let told = self.told(resource.store);
@@ -171,12 +172,7 @@ impl State {
     }
 }
 
-/// Reads a revision.
+/// Reads a revision. The real server takes one that is none for a fault of its own.
 pub(crate) fn parse(revision: &str) -> Result<u64, Status> {
-    revision.parse().map_err(|_| {
-        let mut status =
-            Status::bad_request(format!("Invalid value: \"{revision}\": strconv.ParseUint: invalid syntax"));
-        status.details = Value::Null;
-        status
-    })
+    revision.parse().map_err(|_| Status::new(500, "", format!("resourceVersion: invalid value: {revision}")))
 }

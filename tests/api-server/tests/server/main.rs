@@ -58,5 +58,5 @@ fn secret(name: &str) -> Value {
 }
 
 fn platform(name: &str) -> Value {
-    json!({"kind": "Platform", "metadata": {"name": name}, "spec": {"type": "Embedded"}})
+    json!({"kind": "Platform", "metadata": {"name": name}, "spec": {"embedded": {}}})
 }
