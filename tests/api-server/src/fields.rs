@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::schema::{List, Schema};
 
+/// What is not there.
+static NULL: Value = Value::Null;
+
 /// How a value is merged.
 enum Shape<'a> {
     /// Field by field.
@@ -45,27 +48,27 @@ fn items(value: &Value) -> &[Value] {
 }
 
 /// Puts what is applied over what is there.
-pub(crate) fn merge(schema: Option<&Schema>, live: &Value, applied: &Value) -> Value {
-    match shape(schema, applied) {
-        Shape::Fields => {
-            let (Some(applied), mut merged) = (applied.as_object(), live.as_object().cloned().unwrap_or_default())
-            else {
-                return applied.clone();
-            };
+pub(crate) fn merge(schema: Option<&Schema>, live: Value, applied: &Value) -> Value {
+    match (shape(schema, applied), applied) {
+        (Shape::Fields, Value::Object(applied)) => {
+            let mut merged = if let Value::Object(live) = live { live } else { Map::new() };
             for (name, value) in applied {
-                let below = merged.get(name).unwrap_or(&Value::Null);
+                let below = merged.remove(name).unwrap_or_default();
                 let value = merge(field(schema, name), below, value);
                 merged.insert(name.clone(), value);
             }
             Value::Object(merged)
         }
-        Shape::Set => interleave(items(live), items(applied), |left, right| left == right, |_, right| right.clone()),
-        Shape::Keyed(keys) => {
-            let item = schema.and_then(Schema::item);
-            let merge_item = |left: Option<&Value>, right: &Value| merge(item, left.unwrap_or(&Value::Null), right);
-            interleave(items(live), items(applied), |left, right| same(keys, left, right), merge_item)
+        (Shape::Set, _) => {
+            interleave(items(&live), items(applied), |left, right| left == right, |_, right| right.clone())
         }
-        Shape::Leaf => applied.clone(),
+        (Shape::Keyed(keys), _) => {
+            let item = schema.and_then(Schema::item);
+            let merge_item =
+                |left: Option<&Value>, right: &Value| merge(item, left.cloned().unwrap_or_default(), right);
+            interleave(items(&live), items(applied), |left, right| same(keys, left, right), merge_item)
+        }
+        _ => applied.clone(),
     }
 }
 
@@ -195,8 +198,8 @@ pub(crate) fn disown(schema: Option<&Schema>, owned: &Value, before: &Value, aft
         Shape::Fields => {
             let mut left = Map::new();
             for (name, owned) in owned.as_object()? {
-                let below = |value: &Value| value.get(name).cloned().unwrap_or(Value::Null);
-                if let Some(value) = disown(field(schema, name), owned, &below(before), &below(after)) {
+                let (before, after) = (before.get(name).unwrap_or(&NULL), after.get(name).unwrap_or(&NULL));
+                if let Some(value) = disown(field(schema, name), owned, before, after) {
                     left.insert(name.clone(), value);
                 }
             }

@@ -74,25 +74,17 @@ fn secret(resource: &Resource, value: &mut Value, before: Option<&Value>) -> Res
     }
     keep(value, &["data", "type", "immutable"]);
     for (key, data) in value["data"].as_object().into_iter().flatten() {
-        if !data.as_str().is_some_and(|data| STANDARD.decode(data).is_ok()) {
+        if data.as_str().is_none_or(|data| STANDARD.decode(data).is_err()) {
             return Err(Status::bad_request(format!("data.{key}: illegal base64 data")));
         }
     }
-    if value.get("data").is_some_and(Value::is_null) {
-        remove(value, "data");
-    }
     if text(value, "type").is_empty() {
-        match before {
-            Some(before) => copy(before, value, "type"),
-            None => value["type"] = json!("Opaque"),
-        }
+        value["type"] = json!("Opaque");
     }
-    if let Some(before) = before {
-        if before["type"] != value["type"] {
-            let name = text(&before["metadata"], "name");
-            let message = format!("Invalid value: {}: field is immutable", value["type"]);
-            return Err(Status::invalid(resource, name, &[("FieldValueInvalid", "type", &message)]));
-        }
+    if let Some(before) = before.filter(|before| before["type"] != value["type"]) {
+        let name = text(&before["metadata"], "name");
+        let message = format!("Invalid value: {}: field is immutable", value["type"]);
+        return Err(Status::invalid(resource, name, &[("FieldValueInvalid", "type", &message)]));
     }
     immutable(resource, value, before, &["data"])
 }
@@ -101,12 +93,11 @@ fn namespace(value: &mut Value, before: Option<&Value>) {
     keep(value, &["spec", "status"]);
     let name = text(&value["metadata"], "name").to_owned();
     value["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
-    match before {
-        Some(before) => copy(before, value, "spec"),
-        None => {
-            value["spec"] = json!({"finalizers": ["kubernetes"]});
-            value["status"] = json!({"phase": "Active"});
-        }
+    if let Some(before) = before {
+        copy(before, value, "spec");
+    } else {
+        value["spec"] = json!({"finalizers": ["kubernetes"]});
+        value["status"] = json!({"phase": "Active"});
     }
 }
 

@@ -135,7 +135,14 @@ impl State {
             let cause = ("FieldValueForbidden", "resourceVersionMatch", message);
             return Err(Status::invalid_as("ListOptions", "meta.k8s.io", "", &[cause]));
         }
-        let asked_for = if from_now { 0 } else { parse(&options.revision)? };
+        let asked_for = if from_now {
+            0
+        } else {
+            {
+                // The real server takes one that is none for a fault of its own here.
+                parse(&options.revision).map_err(|status| Status { code: 500, reason: "".into(), ..status })?
+            }
+        };
         let told = self.told(resource.store);
         if initial || from_now {
             if asked_for > told {
@@ -172,7 +179,7 @@ impl State {
     }
 }
 
-/// Reads a revision. The real server takes one that is none for a fault of its own.
+/// Reads a revision.
 pub(crate) fn parse(revision: &str) -> Result<u64, Status> {
-    revision.parse().map_err(|_| Status::new(500, "", format!("resourceVersion: invalid value: {revision}")))
+    revision.parse().map_err(|_| Status::bad_request(format!("resourceVersion: invalid value: {revision}")))
 }

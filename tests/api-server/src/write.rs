@@ -122,7 +122,7 @@ impl State {
             return Err(Status::bad_request(message));
         }
         let Some(before) = self.get(spot.resource.store, &spot.key()).cloned() else {
-            if spot.resource.put_creates && asked.subresource.is_empty() {
+            if spot.resource.put_creates() && asked.subresource.is_empty() {
                 return self.create_at(&spot, value, Vec::new(), by);
             }
             return Err(Status::not_found(spot.resource, spot.name));
@@ -201,7 +201,13 @@ impl State {
             value["metadata"]["name"] = json!(spot.name);
             return self.create_at(spot, value, vec![owned], by);
         };
-        let mut value = fields::merge(schema, &before.value, &applied);
+        // With a status only that is merged, because nothing else counts.
+        let live = if status {
+            json!({"metadata": before.metadata(), "status": before.value["status"]})
+        } else {
+            before.value.clone()
+        };
+        let mut value = fields::merge(schema, live, &applied);
         let is_own = |one: &&Owned| one.manager == manager && one.status == status;
         if let Some(last) = before.owned.iter().find(is_own) {
             let others: Vec<&Value> = before.owned.iter().filter(|one| !is_own(one)).map(|one| &*one.fields).collect();
@@ -244,17 +250,18 @@ impl State {
 
 /// A change of the newest version, whichever that is, where the kind allows such.
 fn at_any_version(spot: &Spot<'_>, before: &Object, value: &mut Value) -> Result<(), Status> {
-    if !spot.resource.unconditional {
+    if !spot.resource.is_unconditional() {
         return Err(Status::unconditional(spot.resource, spot.name));
     }
     value["metadata"]["resourceVersion"] = json!(before.revision());
     Ok(())
 }
 
+/// A uid of version 4 made of two numbers.
 fn uid_of((first, second): (u64, u64)) -> String {
-    let (a, b, c) = (first >> 32, (first >> 16) & 0xffff, first & 0xfff);
-    let (d, e) = (second >> 48 & 0x3fff | 0x8000, second & 0xffff_ffff_ffff);
-    format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+    let digits = format!("{first:016x}{second:016x}");
+    let (start, rest) = digits.split_at(8);
+    format!("{start}-{}-4{}-8{}-{}", &rest[..4], &rest[5..8], &rest[9..12], &rest[12..])
 }
 
 /// What was sent, if it is an object of that kind for that place.

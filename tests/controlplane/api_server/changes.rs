@@ -49,11 +49,11 @@ pub(super) async fn created(talk: &mut Talk) {
     event(talk).await;
 
     for (controller, uid) in [(true, "11111111-1111-1111-1111-111111111111"), (true, "")] {
-        let owner = json!({"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": uid, "controller": controller});
-        let mut other = owner.clone();
-        other["uid"] = json!("22222222-2222-2222-2222-222222222222");
+        let first = json!({"apiVersion": "v1", "kind": "Secret", "name": "s", "uid": uid, "controller": controller});
+        let mut second = first.clone();
+        second["uid"] = json!("22222222-2222-2222-2222-222222222222");
         let mut owned = config_map("owned");
-        owned["metadata"]["ownerReferences"] = json!([owner, other]);
+        owned["metadata"]["ownerReferences"] = json!([first, second]);
         talk.post(&format!("{}?dryRun=All", talk.path("configmaps")), owned).await;
     }
     talk.get("/api/v1/nothing").await;
@@ -151,7 +151,7 @@ pub(super) async fn patched(talk: &mut Talk) {
     talk.put(&map, next).await;
 }
 
-fn status(fields: Value) -> Value {
+fn status(fields: &Value) -> Value {
     json!({"apiVersion": "org-operator.dev/v1alpha1", "kind": "Platform", "status": fields})
 }
 
@@ -164,7 +164,7 @@ fn condition(type_: &str, message: &str) -> Value {
 
 pub(super) async fn applied(talk: &mut Talk) {
     let path = talk.path("platforms/a/status");
-    talk.apply(&path, status(json!({"observedGeneration": 1}))).await;
+    talk.apply(&path, status(&json!({"observedGeneration": 1}))).await;
     let mut made = talk.post(&talk.path("platforms"), platform("a")).await;
     let (ready, extra) = (condition("Ready", "a"), condition("Extra", "a"));
     let (more, other) = (condition("More", "a"), condition("Ready", "b"));
@@ -189,36 +189,36 @@ pub(super) async fn applied(talk: &mut Talk) {
     .into_iter()
     .enumerate()
     {
-        let mut patch = status(fields);
+        let mut sent = status(&fields);
         if number % 2 == 0 {
-            patch["metadata"] = json!({"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]});
+            sent["metadata"] = json!({"uid": made["metadata"]["uid"], "resourceVersion": made["metadata"]["resourceVersion"]});
         }
-        let answer = talk.apply(&path, patch).await;
+        let answer = talk.apply(&path, sent).await;
         if answer["kind"] == "Platform" {
             made = answer;
         }
     }
     // Preconditions.
-    let mut patch = status(json!({"conditions": [ready], "observedGeneration": 5}));
-    patch["metadata"] = json!({"resourceVersion": version});
-    talk.apply(&path, patch.clone()).await;
-    patch["metadata"] = json!({"uid": "11111111-1111-1111-1111-111111111111"});
-    talk.apply(&path, patch.clone()).await;
-    patch["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"].clone();
-    talk.apply(&path, patch.clone()).await;
-    patch["metadata"] = json!({"uid": made["metadata"]["uid"], "labels": {"a": "1"}});
-    patch["spec"] = json!({"limits": {"deletionsPerHour": 5}});
-    talk.apply(&format!("{path}?dryRun=All"), patch.clone()).await;
-    talk.apply(&path, patch.clone()).await;
+    let mut sent = status(&json!({"conditions": [ready], "observedGeneration": 5}));
+    sent["metadata"] = json!({"resourceVersion": version});
+    talk.apply(&path, sent.clone()).await;
+    sent["metadata"] = json!({"uid": "11111111-1111-1111-1111-111111111111"});
+    talk.apply(&path, sent.clone()).await;
+    sent["metadata"]["resourceVersion"] = made["metadata"]["resourceVersion"].clone();
+    talk.apply(&path, sent.clone()).await;
+    sent["metadata"] = json!({"uid": made["metadata"]["uid"], "labels": {"a": "1"}});
+    sent["spec"] = json!({"limits": {"deletionsPerHour": 5}});
+    talk.apply(&format!("{path}?dryRun=All"), sent.clone()).await;
+    talk.apply(&path, sent.clone()).await;
     let header = [("content-type", "application/apply-patch+yaml")];
-    talk.ask(Method::PATCH, &path, &header, status(json!({}))).await;
+    talk.ask(Method::PATCH, &path, &header, status(&json!({}))).await;
     // Another manager's fields are its own.
     let other_manager = format!("{path}?fieldManager=other&force=true");
-    talk.ask(Method::PATCH, &other_manager, &header, status(json!({"conditions": [extra], "observedGeneration": 6})))
+    talk.ask(Method::PATCH, &other_manager, &header, status(&json!({"conditions": [extra], "observedGeneration": 6})))
         .await;
-    talk.apply(&path, status(json!({"conditions": [ready]}))).await;
-    talk.ask(Method::PATCH, &other_manager, &header, status(json!({"conditions": [other]}))).await;
-    talk.apply(&path, status(json!({}))).await;
+    talk.apply(&path, status(&json!({"conditions": [ready]}))).await;
+    talk.ask(Method::PATCH, &other_manager, &header, status(&json!({"conditions": [other]}))).await;
+    talk.apply(&path, status(&json!({}))).await;
     // The main resource, by a person.
     let path = talk.path("platforms/b");
     let mut sent = platform("b");
