@@ -7,6 +7,7 @@ use crate::scenario::Scenario;
 use crate::settle::settle;
 use crate::sim::Kept;
 use crate::sim::World;
+use crate::sim::broken::Broken;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::wire::Step;
@@ -16,6 +17,8 @@ use crate::sim::wire::Step;
 pub(crate) struct Outcome {
     /// How many requests were made after the last thing that happened until all was settled for the first time.
     pub(crate) first: usize,
+    /// Which of the requests may have changed something, by their numbers.
+    pub(crate) writing: Vec<usize>,
     /// What a person was asked to decide.
     pub(crate) asked: Vec<String>,
     /// What is wrong.
@@ -32,11 +35,26 @@ pub(crate) fn label(scenario: &Scenario, script: &[Step]) -> String {
 
 /// Carries a plan out, and tells its story where something is wrong or it is wanted.
 pub(crate) fn run(server: &Server, scenario: &Scenario, kept: &Kept, script: &[Step], tell: bool) -> Outcome {
+    run_broken(server, scenario, kept, script, tell, None)
+}
+
+/// The same with an engine that is broken on purpose.
+pub(crate) fn run_broken(
+    server: &Server,
+    scenario: &Scenario,
+    kept: &Kept,
+    script: &[Step],
+    tell: bool,
+    broken: Option<Broken>,
+) -> Outcome {
     let mut world = scenario.begin(server, kept);
+    (world.broken, world.looks) = (broken, true);
     let result = carry_out(&mut world, scenario, script);
     let (wrong, asked) = (result.err(), std::mem::take(&mut world.asked));
     let told = wrong.is_some() || tell;
-    let outcome = Outcome { first: world.busy, asked, wrong, story: if told { story(&world) } else { String::new() } };
+    let writing = world.wire.asked().iter().filter(|asked| asked.writes).filter_map(|asked| asked.number).collect();
+    let outcome =
+        Outcome { first: world.busy, writing, asked, wrong, story: if told { story(&world) } else { String::new() } };
     let directory = world.directory.clone();
     server.run(move || async move { directory.close().await });
     outcome
@@ -49,8 +67,9 @@ fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<
     world.wire.play(script);
     settle(world)?;
     let retained = usize::from(scenario.name == "organization-retain");
+    let twins = usize::from(scenario.name.ends_with("-twin"));
     let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, retained, ended })?;
+    oracle::check(world, Expected { platform: scenario.platform, retained, ended, twins })?;
     // Only where a platform tells nobody whose an object is may a person be asked.
     let alone = matches!(scenario.platform, Kind::Embedded);
     if alone && !world.asked.is_empty() {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::moment;
 use crate::oracle;
 use crate::sim::World;
 use crate::sim::operator::End;
@@ -30,8 +31,14 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
     let mut watch = Watch::new(world);
     loop {
         let end = world.live(LIMIT, |world| watch.look(world));
+        if let Some(wrong) = watch.wrong.take() {
+            return Err(wrong);
+        }
         match end {
-            End::Crashed => world.time.pass(RESTART),
+            End::Crashed => {
+                moment::check(world)?;
+                world.time.pass(RESTART);
+            }
             End::Stopped => return Ok(()),
             End::Overdue => return Err(format!("it does not come to rest: {}", unsettled(world).unwrap_or_default())),
         }
@@ -42,21 +49,23 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
 struct Watch {
     seen: (u64, usize),
     since: Timestamp,
+    /// What did not hold at some moment.
+    wrong: Option<String>,
 }
 
 impl Watch {
     fn new(world: &World) -> Self {
-        Self { seen: changes(world), since: world.time.now() }
+        Self { seen: changes(world), since: world.time.now(), wrong: None }
     }
 
     /// Whether all is settled and has been quiet for long enough.
     fn look(&mut self, world: &mut World) -> bool {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
-            *self = Self { seen, since: now };
+            *self = Self { seen, since: now, wrong: moment::check(world).err() };
             // What comes after the last change only looks.
             world.busy = world.wire.seen();
-            return false;
+            return self.wrong.is_some();
         }
         if now.duration_since(self.since).unsigned_abs() < QUIET || !world.wire.is_played() {
             return false;

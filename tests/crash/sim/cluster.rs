@@ -11,7 +11,8 @@ use super::fault::Fault;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
 
-type Answer = Response<Either<Reply, Full<Bytes>>>;
+/// What comes back.
+pub(crate) type Answer = Response<Either<Reply, Full<Bytes>>>;
 
 /// The way from an operator to its API server.
 #[derive(Clone)]
@@ -27,15 +28,17 @@ impl Cluster {
         let cluster = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let cluster = cluster.clone();
-            async move { cluster.ask(request).await }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+                cluster.ask(Request::from_parts(head, body)).await
+            }
         });
         kube::Client::new(service, "operator")
     }
 
-    async fn ask(self, request: Request<Body>) -> std::io::Result<Answer> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-        let request = Request::from_parts(head, body);
+    /// Asks over the wire.
+    pub(crate) async fn ask(self, request: Request<Bytes>) -> std::io::Result<Answer> {
         let mut what = format!("{} {}", request.method(), request.uri());
         if std::env::var_os("TRACE_BODIES").is_some() {
             what.push_str(&String::from_utf8_lossy(request.body()));

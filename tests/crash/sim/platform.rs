@@ -12,6 +12,7 @@ use org_operator::embedded::Directory;
 use org_operator::embedded::dialect::{Quirk, Serving, rockfish, rockit, tyk};
 use org_operator::platform::http::{Service, Transport, TransportError};
 
+use super::broken::Layer;
 use super::fault::Fault;
 use super::server::Server;
 use super::time::Time;
@@ -90,18 +91,30 @@ impl Platforms {
     }
 
     /// What the operator's requests go through.
-    pub(crate) fn transport(&self) -> Transport {
+    pub(crate) fn transport(&self, layer: Option<Layer>) -> Transport {
         let platforms = self.clone();
         Transport::through(move |timeout| {
-            let platforms = platforms.clone();
+            let (platforms, layer) = (platforms.clone(), layer.clone());
             Service::new(tower::service_fn(move |request| {
-                let platforms = platforms.clone();
+                let (platforms, layer) = (platforms.clone(), layer.clone());
                 async move {
-                    let answer = tokio::time::timeout(timeout, platforms.ask(request));
-                    answer.await.unwrap_or(Err(TransportError::TimedOut))
+                    match layer {
+                        Some(layer) => layer.platform(&platforms, timeout, request).await,
+                        None => platforms.within(timeout, request).await,
+                    }
                 }
             }))
         })
+    }
+
+    /// Asks over the wire, and does not wait for ever.
+    pub(crate) async fn within(
+        &self,
+        timeout: Duration,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let answer = tokio::time::timeout(timeout, self.clone().ask(request));
+        answer.await.unwrap_or(Err(TransportError::TimedOut))
     }
 
     async fn ask(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
