@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod canary;
 mod families;
 mod moment;
 mod oracle;
@@ -13,7 +14,7 @@ mod scenario;
 mod settle;
 mod sim;
 
-use families::{Stage, double, mutants, single};
+use families::{Stage, canary, double, mutants, single};
 use sim::broken::Broken;
 use sim::fault::Fault;
 use sim::server::Server;
@@ -48,6 +49,9 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     }
     if wanted("replies") {
         good &= single(&stage, "replies", &Fault::REPLIES).1;
+    }
+    if wanted("canary") {
+        good &= canary(&stage);
     }
     if wanted("mutants") {
         good &= mutants();

@@ -60,7 +60,8 @@ pub(crate) fn run_broken(
     outcome
 }
 
-fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<(), String> {
+/// What is done, what happens, and what has to hold in the end.
+pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<(), String> {
     for deed in &scenario.act {
         world.deed(deed)?;
     }

@@ -1,5 +1,6 @@
 //! The families of plans, and how each is carried out on every core.
 
+mod canary;
 mod mutants;
 mod requests;
 
@@ -13,6 +14,7 @@ use crate::scenario::Scenario;
 use crate::sim::Kept;
 use crate::sim::server::Server;
 
+pub(crate) use canary::canary;
 pub(crate) use mutants::mutants;
 pub(crate) use requests::{double, single};
 

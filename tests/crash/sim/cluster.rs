@@ -10,6 +10,7 @@ use serde_json::json;
 use super::fault::Fault;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
+use crate::canary::Canaries;
 
 /// What comes back.
 pub(crate) type Answer = Response<Either<Reply, Full<Bytes>>>;
@@ -20,6 +21,8 @@ pub(crate) struct Cluster {
     pub(crate) api: ApiServer,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
+    /// Who looks for what is secret.
+    pub(crate) canaries: Option<Canaries>,
 }
 
 impl Cluster {
@@ -49,6 +52,9 @@ impl Cluster {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
+        if let Some(canaries) = &self.canaries {
+            canaries.cluster(&request);
+        }
         let mut answer = None;
         if fault.is_none_or(Fault::is_applied) {
             if fault == Some(Fault::Twice) {

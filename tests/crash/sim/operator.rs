@@ -23,6 +23,7 @@ use super::World;
 use super::broken::Layer;
 use super::cluster::Cluster;
 use super::embedded::Wired;
+use crate::canary::Canaries;
 
 /// What the owner marks begin with.
 pub(crate) const OWNER: &str = "crash";
@@ -130,7 +131,17 @@ fn ready_keys() -> KeyPool {
 impl World {
     /// The way to the API server.
     fn cluster(&self) -> Cluster {
-        Cluster { api: self.api.clone(), wire: self.wire.clone(), time: self.time.clone() }
+        Cluster {
+            api: self.api.clone(),
+            wire: self.wire.clone(),
+            time: self.time.clone(),
+            canaries: self.platforms.canaries.clone(),
+        }
+    }
+
+    /// From now on what is secret is remembered, and what is said outside Secrets.
+    pub(crate) fn watch_secrets(&mut self, canaries: &Canaries) {
+        self.platforms.canaries = Some(canaries.clone());
     }
 
     /// Lets an operator live until it crashes, `watch` has seen enough, or its time is up. `watch` is asked each second.

@@ -17,6 +17,7 @@ use super::fault::Fault;
 use super::server::Server;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
+use crate::canary::Canaries;
 
 /// The admin secret of the Dashboard.
 pub(crate) const TYK_SECRET: &str = "canary-tyk-admin-secret";
@@ -56,6 +57,8 @@ pub(crate) struct Platforms {
     pub(crate) routers: BTreeMap<&'static str, Router>,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
+    /// Who looks for what is secret.
+    pub(crate) canaries: Option<Canaries>,
 }
 
 impl Platforms {
@@ -87,7 +90,7 @@ impl Platforms {
             ("rockfish.test", rockfish::public_router(serving(INVITE_CODE, "rockfish.test"))),
             ("rockit.test", rockit::router(serving(&STANDARD.encode(ROCKIT_KEY), "rockit.test"), Some(operator))),
         ]);
-        Self { server, routers, wire, time }
+        Self { server, routers, wire, time, canaries: None }
     }
 
     /// What the operator's requests go through.
@@ -132,7 +135,10 @@ impl Platforms {
             if fault == Some(Fault::Twice) {
                 self.server.ask(router.clone(), request.clone());
             }
-            answer = Some(self.server.ask(router.clone(), request));
+            answer = Some(self.server.ask(router.clone(), request.clone()));
+        }
+        if let Some(canaries) = &self.canaries {
+            canaries.platform(&request, answer.as_ref());
         }
         let status = answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| answer.status().to_string());
         if !self.wire.answered(entry, fault, status) {
