@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
 
-pub(crate) use page::{Page, panics};
+pub(crate) use page::{Page, forget_panics, panics};
 pub(crate) use proof::prove;
 pub(crate) use search::Search;
 
@@ -54,12 +54,54 @@ struct State {
     /// Values of Secrets that may not hold another key's.
     kept: BTreeMap<(String, String), ()>,
     said: Vec<u8>,
+    /// Where an engine that is broken on purpose tells what a Secret holds.
+    leak: Option<Leak>,
+}
+
+/// Where something is told that is secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leak {
+    /// In the log, at the finest level.
+    Log,
+    /// In an annotation.
+    Annotation,
+    /// In a panic.
+    Panic,
+    /// Under another key of a Secret.
+    Key,
+}
+
+impl Leak {
+    pub(crate) const ALL: [Self; 4] = [Self::Log, Self::Annotation, Self::Panic, Self::Key];
 }
 
 impl Canaries {
     /// Something is secret.
     pub(crate) fn add(&self, value: &str) {
         self.state().values.entry(value.to_owned()).or_default();
+    }
+
+    /// From now on it is told there.
+    pub(crate) fn leak(&self, leak: Leak) {
+        self.state().leak = Some(leak);
+    }
+
+    /// What the API server is asked by an engine that tells.
+    pub(crate) fn told(&self, request: &mut Request<Bytes>) {
+        let leak = self.state().leak;
+        let mut body: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+        let Some(token) = body["data"]["token"].as_str().filter(|token| token.len() < 1000).map(str::to_owned) else {
+            return;
+        };
+        match leak {
+            Some(Leak::Log) => tracing::trace!(?body, "asking"),
+            Some(Leak::Annotation) => body["metadata"]["annotations"]["told"] = Value::from(token),
+            Some(Leak::Panic) => drop(std::panic::catch_unwind(|| panic!("on purpose: {token}"))),
+            Some(Leak::Key) => body["data"]["other"] = Value::from(token),
+            None => return,
+        }
+        *request.body_mut() = Bytes::from(body.to_string());
+        request.headers_mut().remove("content-length");
     }
 
     /// Looks at what the API server is asked.

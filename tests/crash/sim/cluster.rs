@@ -41,7 +41,7 @@ impl Cluster {
     }
 
     /// Asks over the wire.
-    pub(crate) async fn ask(self, request: Request<Bytes>) -> std::io::Result<Answer> {
+    pub(crate) async fn ask(self, mut request: Request<Bytes>) -> std::io::Result<Answer> {
         let mut what = format!("{} {}", request.method(), request.uri());
         if std::env::var_os("TRACE_BODIES").is_some() {
             what.push_str(&String::from_utf8_lossy(request.body()));
@@ -53,6 +53,7 @@ impl Cluster {
             Turn::Dead => return std::future::pending().await,
         };
         if let Some(canaries) = &self.canaries {
+            canaries.told(&mut request);
             canaries.cluster(&request);
         }
         let mut answer = None;
