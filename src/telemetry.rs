@@ -5,5 +5,5 @@ mod logs;
 mod metrics;
 
 pub use backend_metrics::{BackendMetrics, Delivery};
-pub use logs::{LogFormat, TelemetryError, init};
+pub use logs::{LogFormat, TelemetryError, init, lines};
 pub use metrics::{CONTENT_TYPE, Metrics, ReconcileResult, SecretWrite};

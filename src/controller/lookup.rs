@@ -7,8 +7,8 @@ use kube::ResourceExt as _;
 
 use super::context::Context;
 use super::managed::{Desired, Managed};
+use crate::api::ManagedStatus as _;
 use crate::api::annotation::RESOLVE;
-use crate::api::{ManagedStatus as _, ObjectStatus as _};
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::fault::FaultKind;
 use crate::domain::request::Resolve;

@@ -56,10 +56,11 @@ pub fn init(format: LogFormat) -> Result<(), TelemetryError> {
         Err(VarError::NotUnicode(_)) => return Err(TelemetryError::NotUnicode),
     };
     let colour = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    subscriber(format, &directives, colour, io::stderr)?.try_init().map_err(TelemetryError::AlreadySetUp)
+    lines(format, &directives, colour, io::stderr)?.try_init().map_err(TelemetryError::AlreadySetUp)
 }
 
-fn subscriber<W>(
+/// What logs to `writer` as [`init`] does to stderr: what `directives` say, and never what could hold a Secret's value.
+pub fn lines<W>(
     format: LogFormat,
     directives: &str,
     colour: bool,
@@ -73,13 +74,13 @@ where
     // Not a directive: the most specific directive wins, and `RUST_LOG` could name the target itself. Both filters have
     // to agree.
     let harmless = filter_fn(|metadata| metadata.target() != SILENCED);
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
-    let lines = match format {
-        LogFormat::Text => lines.with_ansi(colour).boxed(),
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
+    let layer = match format {
+        LogFormat::Text => layer.with_ansi(colour).boxed(),
         // The message and its fields on the top level, where log stores look for them.
-        LogFormat::Json => lines.with_ansi(false).json().flatten_event(true).with_span_list(false).boxed(),
+        LogFormat::Json => layer.with_ansi(false).json().flatten_event(true).with_span_list(false).boxed(),
     };
-    Ok(tracing_subscriber::registry().with(lines.with_filter(chosen.and(harmless))))
+    Ok(tracing_subscriber::registry().with(layer.with_filter(chosen.and(harmless))))
 }
 
 #[cfg(test)]
@@ -127,7 +128,7 @@ mod tests {
 
     fn logged(format: LogFormat, directives: &str, act: impl FnOnce()) -> String {
         let page = Page::default();
-        with_default(subscriber(format, directives, false, page.clone()).unwrap(), act);
+        with_default(lines(format, directives, false, page.clone()).unwrap(), act);
         page.text()
     }
 
@@ -165,7 +166,7 @@ mod tests {
         {
             for format in [LogFormat::Text, LogFormat::Json] {
                 let page = Page::default();
-                let guard = set_default(subscriber(format, directives, false, page.clone()).unwrap());
+                let guard = set_default(lines(format, directives, false, page.clone()).unwrap());
                 read_cut_secret().await;
                 error!(target: "kube_client::client::tls", "still heard");
                 drop(guard);
@@ -213,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_filter_that_cannot_be_read_says_what_to_write() {
-        let error = subscriber(LogFormat::Text, "org_operator=loud", false, io::stderr).err().unwrap();
+        let error = lines(LogFormat::Text, "org_operator=loud", false, io::stderr).err().unwrap();
         assert!(matches!(error, TelemetryError::Directives(_)));
         assert!(error.to_string().contains("RUST_LOG cannot be read: write"), "{error}");
     }

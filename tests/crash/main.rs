@@ -5,14 +5,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
+mod canary;
 mod families;
+mod moment;
 mod oracle;
 mod plan;
 mod scenario;
 mod settle;
 mod sim;
 
-use families::{Stage, double, single};
+use families::{Stage, canary, double, mutants, single};
+use sim::broken::Broken;
 use sim::fault::Fault;
 use sim::server::Server;
 use sim::wire::Step;
@@ -51,12 +54,21 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("replies") {
         good &= single(&stage, "replies", &Fault::REPLIES, count).1;
     }
+    if wanted("canary") {
+        good &= canary(&stage);
+    }
+    if wanted("mutants") {
+        good &= mutants();
+    }
     good
 }
 
-/// Carries out one plan again, as its failure names it, and tells its story.
+/// Carries out one plan again, as its failure names it, and tells its story; with an engine that is broken on purpose where
+/// the first word says how.
 fn replay(words: &[String]) -> bool {
-    let (name, script) = words.split_first().expect("replay SCENARIO [NUMBER:FAULT …]");
+    let broken: Option<Broken> = words.first().and_then(|word| word.parse().ok());
+    let words = &words[usize::from(broken.is_some())..];
+    let (name, script) = words.split_first().expect("replay [BROKEN] SCENARIO [NUMBER:FAULT …]");
     let step = |word: &String| -> Step {
         let (number, fault) = word.split_once(':').expect("NUMBER:FAULT");
         (number.parse().expect("a number"), fault.parse().expect("a fault"))
@@ -66,7 +78,7 @@ fn replay(words: &[String]) -> bool {
     let server = Server::start();
     let kept = scenario.prepare(&server);
     let began = std::time::Instant::now();
-    let outcome = plan::run(&server, &scenario, &kept, &script, true);
+    let outcome = plan::run_broken(&server, &scenario, &kept, &script, true, broken);
     println!("{}: {:?} in {:?}\n{}", plan::label(&scenario, &script), outcome.wrong, began.elapsed(), outcome.story);
     outcome.wrong.is_none()
 }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use crate::scenario::BYSTANDER;
+use crate::scenario::{BYSTANDER, STRANGERS};
 use crate::sim::World;
 use crate::sim::platform::Kind;
 use crate::sim::truth::{OrganizationTruth, Truth, UserTruth};
@@ -13,6 +13,8 @@ use crate::sim::truth::{OrganizationTruth, Truth, UserTruth};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Expected {
     pub(crate) platform: Kind,
+    /// Organisations of strangers with the name of ours.
+    pub(crate) twins: usize,
     /// Organisations that were let go.
     pub(crate) retained: usize,
     /// The platform did not answer when something was let go: then its mark may stay.
@@ -28,7 +30,8 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
     let view = View { world, truth: &truth, platform: expected.platform, expected };
     view.bystander()?;
     let resources = world.api.all("Organization");
-    let others = |organization: &&OrganizationTruth| organization.record.name != BYSTANDER;
+    let others =
+        |organization: &&OrganizationTruth| organization.record.name != BYSTANDER && !is_strangers(organization);
     let there: Vec<_> = truth.organizations.iter().filter(others).collect();
     if there.len() != resources.len() + expected.retained {
         let names: Vec<_> = there.iter().map(|found| (&found.record.name, &found.record.id)).collect();
@@ -124,6 +127,11 @@ fn is_user(user: &UserTruth, resource: &Value) -> bool {
     is(&user.record.username, &resource["metadata"]["name"]) || is(email, &resource["spec"]["email"])
 }
 
+/// Whether it is a stranger's under the name of ours.
+fn is_strangers(organization: &OrganizationTruth) -> bool {
+    organization.record.display_name.as_deref() == Some(STRANGERS)
+}
+
 struct View<'a> {
     world: &'a World,
     truth: &'a Truth,
@@ -139,6 +147,10 @@ impl View<'_> {
         let [user] = &found.users[..] else { return Err("somebody else's users are others now".to_owned()) };
         if found.record.owner.as_deref().is_some_and(|owner| !owner.is_empty()) || user.key.is_none() {
             return Err(format!("somebody else's organisation was changed: {:?}", found.record));
+        }
+        let twins: Vec<_> = self.truth.organizations.iter().filter(|found| is_strangers(found)).collect();
+        if twins.len() != self.expected.twins || twins.iter().any(|found| found.users.len() != 1) {
+            return Err("what a stranger has under the same name was touched".to_owned());
         }
         Ok(())
     }
@@ -263,7 +275,7 @@ impl View<'_> {
 }
 
 /// A value of a Secret, decoded.
-fn value(secret: &Value, key: &str) -> Result<String, String> {
+pub(crate) fn value(secret: &Value, key: &str) -> Result<String, String> {
     let encoded = secret["data"][key].as_str().filter(|value| !value.is_empty());
     let encoded = encoded.ok_or_else(|| format!("the Secret {} has no {key}", secret["metadata"]["name"]))?;
     let decoded = STANDARD.decode(encoded).map_err(|error| error.to_string())?;

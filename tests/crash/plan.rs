@@ -7,6 +7,7 @@ use crate::scenario::Scenario;
 use crate::settle::settle;
 use crate::sim::Kept;
 use crate::sim::World;
+use crate::sim::broken::Broken;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::wire::{Side, Step};
@@ -18,6 +19,8 @@ pub(crate) struct Outcome {
     pub(crate) first: usize,
     /// Who was asked by each of them.
     pub(crate) sides: Vec<Side>,
+    /// Which of the requests may have changed something, by their numbers.
+    pub(crate) writing: Vec<usize>,
     /// What a person was asked to decide.
     pub(crate) asked: Vec<String>,
     /// What is wrong.
@@ -34,13 +37,28 @@ pub(crate) fn label(scenario: &Scenario, script: &[Step]) -> String {
 
 /// Carries a plan out, and tells its story where something is wrong or it is wanted.
 pub(crate) fn run(server: &Server, scenario: &Scenario, kept: &Kept, script: &[Step], tell: bool) -> Outcome {
+    run_broken(server, scenario, kept, script, tell, None)
+}
+
+/// The same with an engine that is broken on purpose.
+pub(crate) fn run_broken(
+    server: &Server,
+    scenario: &Scenario,
+    kept: &Kept,
+    script: &[Step],
+    tell: bool,
+    broken: Option<Broken>,
+) -> Outcome {
     let mut world = scenario.begin(server, kept);
+    (world.broken, world.looks) = (broken, true);
     let result = carry_out(&mut world, scenario, script);
     let (wrong, asked) = (result.err(), std::mem::take(&mut world.asked));
     let told = wrong.is_some() || tell;
+    let writing = world.wire.asked().iter().filter(|asked| asked.writes).filter_map(|asked| asked.number).collect();
     let outcome = Outcome {
         first: world.busy,
         sides: world.wire.sides(),
+        writing,
         asked,
         wrong,
         story: if told { story(&world) } else { String::new() },
@@ -50,7 +68,8 @@ pub(crate) fn run(server: &Server, scenario: &Scenario, kept: &Kept, script: &[S
     outcome
 }
 
-fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<(), String> {
+/// What is done, what happens, and what has to hold in the end.
+pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<(), String> {
     for deed in &scenario.act {
         world.deed(deed)?;
     }
@@ -58,8 +77,9 @@ fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step]) -> Result<
     settle(world)?;
     let retained = usize::from(scenario.name == "organization-retain");
     let unanswered = script.iter().any(|(_, fault)| !fault.is_crash());
+    let twins = usize::from(scenario.name.ends_with("-twin"));
     let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, retained, unanswered, ended })?;
+    oracle::check(world, Expected { platform: scenario.platform, retained, unanswered, ended, twins })?;
     // Only where a platform tells nobody whose an object is may a person be asked.
     let alone = matches!(scenario.platform, Kind::Embedded);
     if alone && !world.asked.is_empty() {

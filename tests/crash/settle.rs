@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::moment;
 use crate::oracle;
 use crate::sim::World;
 use crate::sim::operator::End;
@@ -30,8 +31,14 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
     let mut watch = Watch::new(world);
     loop {
         let end = world.live(LIMIT, |world| watch.look(world));
+        if let Some(wrong) = watch.wrong.take() {
+            return Err(wrong);
+        }
         match end {
-            End::Crashed => world.time.pass(RESTART),
+            End::Crashed => {
+                moment::check(world)?;
+                world.time.pass(RESTART);
+            }
             End::Stopped => return Ok(()),
             End::Overdue => return Err(format!("it does not come to rest: {}", unsettled(world).unwrap_or_default())),
         }
@@ -44,12 +51,14 @@ struct Watch {
     since: Timestamp,
     /// Since when nobody has written to the API server: what the objects say has stood for so long.
     stands: Timestamp,
+    /// What did not hold at some moment.
+    wrong: Option<String>,
 }
 
 impl Watch {
     fn new(world: &World) -> Self {
         let now = world.time.now();
-        Self { seen: changes(world), since: now, stands: now }
+        Self { seen: changes(world), since: now, stands: now, wrong: None }
     }
 
     /// Whether all is settled and has been quiet for long enough.
@@ -57,9 +66,12 @@ impl Watch {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
             let stands = if seen.0 == self.seen.0 { self.stands } else { now };
-            *self = Self { seen, since: now, stands };
+            *self = Self { seen, since: now, stands, wrong: moment::check(world).err() };
             // What comes after the last change only looks.
             world.busy = world.wire.seen();
+            if self.wrong.is_some() {
+                return true;
+            }
         }
         let lasts = |since: Timestamp| now.duration_since(since).unsigned_abs() >= QUIET;
         if !world.wire.is_played() || !lasts(self.stands) {

@@ -1,5 +1,7 @@
 //! The families of plans, and how each is carried out on every core.
 
+mod canary;
+mod mutants;
 mod requests;
 
 use std::collections::BTreeMap;
@@ -12,6 +14,8 @@ use crate::scenario::Scenario;
 use crate::sim::Kept;
 use crate::sim::server::Server;
 
+pub(crate) use canary::canary;
+pub(crate) use mutants::mutants;
 pub(crate) use requests::{double, single};
 
 /// Where chance begins, for what is drawn.

@@ -2,6 +2,7 @@
 
 mod manifests;
 mod planted;
+mod twins;
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use crate::sim::server::Server;
 use crate::sim::{Kept, World};
 use manifests::{Manifests, NAMESPACE};
 
-pub(crate) use planted::BYSTANDER;
+pub(crate) use planted::{BYSTANDER, STRANGERS};
 
 /// What a person does.
 #[derive(Clone)]
@@ -85,7 +86,7 @@ impl World {
 
 /// All that is done.
 pub(crate) fn all() -> Vec<Scenario> {
-    Kind::ALL.into_iter().flat_map(of_platform).collect()
+    Kind::ALL.into_iter().flat_map(of_platform).chain(twins::all()).collect()
 }
 
 fn of_platform(platform: Kind) -> Vec<Scenario> {

@@ -10,8 +10,10 @@ use serde_json::json;
 use super::fault::Fault;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
+use crate::canary::Canaries;
 
-type Answer = Response<Either<Reply, Full<Bytes>>>;
+/// What comes back.
+pub(crate) type Answer = Response<Either<Reply, Full<Bytes>>>;
 
 /// The way from an operator to its API server.
 #[derive(Clone)]
@@ -19,6 +21,8 @@ pub(crate) struct Cluster {
     pub(crate) api: ApiServer,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
+    /// Who looks for what is secret.
+    pub(crate) canaries: Option<Canaries>,
 }
 
 impl Cluster {
@@ -27,15 +31,17 @@ impl Cluster {
         let cluster = self.clone();
         let service = tower::service_fn(move |request: Request<Body>| {
             let cluster = cluster.clone();
-            async move { cluster.ask(request).await }
+            async move {
+                let (head, body) = request.into_parts();
+                let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+                cluster.ask(Request::from_parts(head, body)).await
+            }
         });
         kube::Client::new(service, "operator")
     }
 
-    async fn ask(self, request: Request<Body>) -> std::io::Result<Answer> {
-        let (head, body) = request.into_parts();
-        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-        let request = Request::from_parts(head, body);
+    /// Asks over the wire.
+    pub(crate) async fn ask(self, mut request: Request<Bytes>) -> std::io::Result<Answer> {
         let mut what = format!("{} {}", request.method(), request.uri());
         if std::env::var_os("TRACE_BODIES").is_some() {
             what.push_str(&String::from_utf8_lossy(request.body()));
@@ -46,6 +52,10 @@ impl Cluster {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
+        if let Some(canaries) = &self.canaries {
+            canaries.told(&mut request);
+            canaries.cluster(&request);
+        }
         let mut answer = None;
         if fault.is_none_or(Fault::is_applied) {
             if fault == Some(Fault::Twice) {

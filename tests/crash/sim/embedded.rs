@@ -6,9 +6,11 @@ use async_trait::async_trait;
 use org_operator::domain::capability::Capabilities;
 use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use org_operator::domain::fault::FaultKind;
+use org_operator::embedded::Directory;
 use org_operator::platform::{AdminApi, Backend, Embedded, Error};
 use secrecy::SecretString;
 
+use super::broken::Layer;
 use super::fault::Fault;
 use super::server::Server;
 use super::time::Time;
@@ -21,6 +23,9 @@ pub(crate) struct Wired {
     pub(crate) server: Server,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
+    pub(crate) directory: Directory,
+    /// What an engine that is broken on purpose goes through.
+    pub(crate) layer: Option<Layer>,
 }
 
 impl Wired {
@@ -80,8 +85,23 @@ where
     }
 
     async fn create(&self, new: E::New) -> Result<Created<E>, Error> {
-        let inner = self.inner.clone();
-        self.call(format!("create {}", E::KIND), true, async move { Backend::<E>::create(&inner, new).await }).await
+        let (inner, what) = (self.inner.clone(), format!("create {}", E::KIND));
+        let creation = self.call(what, true, async move { Backend::<E>::create(&inner, new).await });
+        let Some(layer) = &self.layer else { return creation.await };
+        layer.creating().await;
+        let ended = if E::KIND == Kind::Token { layer.ended_by_the_next() } else { Vec::new() };
+        let created = creation.await?;
+        layer.created().await;
+        for id in ended {
+            let (directory, now) = (self.directory.clone(), self.time.now());
+            let end = async move {
+                directory.revoke_account_token(&id, now).await.expect("revoked");
+                Ok(())
+            };
+            // Nobody asks what came of it.
+            let _ = self.call("delete Token, too early".to_owned(), true, end).await;
+        }
+        Ok(created)
     }
 
     async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error> {

@@ -1,6 +1,7 @@
 //! A simulation: an API server in memory, a platform's server with real state, a wire between them and the operator, and
 //! one time for all.
 
+pub(crate) mod broken;
 pub(crate) mod cluster;
 pub(crate) mod embedded;
 pub(crate) mod fault;
@@ -20,6 +21,7 @@ use org_operator::embedded::{Directory, Hashing};
 use org_operator::platform::Embedded;
 use tempfile::TempDir;
 
+use self::broken::{Broken, Layer};
 use self::embedded::Wired;
 use self::platform::Platforms;
 use self::server::{Server, scratch};
@@ -44,6 +46,10 @@ pub(crate) struct World {
     pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
     pub(crate) busy: usize,
+    /// How the engine is broken on purpose.
+    pub(crate) broken: Option<Broken>,
+    /// Whether what is said to be Ready is looked at whenever something changed.
+    pub(crate) looks: bool,
     files: TempDir,
 }
 
@@ -84,6 +90,8 @@ impl World {
             asked: Vec::new(),
             again: Vec::new(),
             busy: 0,
+            broken: None,
+            looks: false,
             files,
         }
     }
@@ -98,12 +106,14 @@ impl World {
     }
 
     /// The embedded platform of a life.
-    fn embedded(&self) -> Wired {
+    fn embedded(&self, layer: Option<Layer>) -> Wired {
         Wired {
             inner: Embedded::new(self.directory.clone(), self.time.clock()),
             server: self.server.clone(),
             wire: self.wire.clone(),
             time: self.time.clone(),
+            directory: self.directory.clone(),
+            layer,
         }
     }
 }

@@ -16,11 +16,14 @@ use org_operator::keys::{self, KeyPool, PrivateKey};
 use org_operator::kubernetes::secret::SecretStore;
 use org_operator::platform::{AdminApi, Metered};
 use org_operator::telemetry::Metrics;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::World;
+use super::broken::Layer;
 use super::cluster::Cluster;
 use super::embedded::Wired;
+use crate::canary::Canaries;
 
 /// What the owner marks begin with.
 pub(crate) const OWNER: &str = "crash";
@@ -83,20 +86,20 @@ static KEYS: LazyLock<Vec<PrivateKey>> =
     LazyLock::new(|| (0..4).map(|_| keys::generate(KeySize::Rsa2048).expect("a key")).collect());
 
 /// What the operator runs with.
-fn parts(world: &World, metrics: &Arc<Metrics>) -> Parts {
-    let cluster = Cluster { api: world.api.clone(), wire: world.wire.clone(), time: world.time.clone() };
-    let (client, clock) = (cluster.client(), world.time.clock());
+fn parts(world: &World, metrics: &Arc<Metrics>, layer: Option<&Layer>) -> Parts {
+    let client = layer.map_or_else(|| world.cluster().client(), Layer::client);
+    let clock = world.time.clock();
     let connections = ConnectionParts {
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
         secrets: SecretStore::new(client.clone()),
         owner_id: OWNER.to_owned(),
         fence: Fence::open(),
-        transport: world.platforms.transport(),
+        transport: world.platforms.transport(layer.cloned()),
     };
     let connect = Connections {
         platforms: Platforms::new(None, connections),
-        embedded: Arc::new(world.embedded()),
+        embedded: Arc::new(world.embedded(layer.cloned())),
         metrics: Arc::clone(metrics),
     };
     Parts {
@@ -126,6 +129,21 @@ fn ready_keys() -> KeyPool {
 }
 
 impl World {
+    /// The way to the API server.
+    fn cluster(&self) -> Cluster {
+        Cluster {
+            api: self.api.clone(),
+            wire: self.wire.clone(),
+            time: self.time.clone(),
+            canaries: self.platforms.canaries.clone(),
+        }
+    }
+
+    /// From now on what is secret is remembered, and what is said outside Secrets.
+    pub(crate) fn watch_secrets(&mut self, canaries: &Canaries) {
+        self.platforms.canaries = Some(canaries.clone());
+    }
+
     /// Lets an operator live until it crashes, `watch` has seen enough, or its time is up. `watch` is asked each second.
     pub(crate) fn live(&mut self, limit: Duration, mut watch: impl FnMut(&mut Self) -> bool) -> End {
         let runtime =
@@ -133,9 +151,14 @@ impl World {
         let metrics = Arc::new(Metrics::new());
         let end = runtime.block_on(async {
             self.time.go();
-            let parts = parts(self, &metrics);
-            let stop = CancellationToken::new();
-            let operator = tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await });
+            let layer = self
+                .broken
+                .map(|broken| Layer::new(broken, self.cluster(), self.directory.clone(), self.server.clone()));
+            let engine = || {
+                let (parts, stop) = (parts(self, &metrics, layer.as_ref()), CancellationToken::new());
+                tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await })
+            };
+            let operators: Vec<_> = (0..layer.as_ref().map_or(1, Layer::engines)).map(|_| engine()).collect();
             let began = tokio::time::Instant::now();
             loop {
                 tokio::select! {
@@ -143,7 +166,7 @@ impl World {
                     () = self.wire.crash() => return End::Crashed,
                     () = tokio::time::sleep(TICK) => {}
                 }
-                assert!(!operator.is_finished(), "the operator ended by itself");
+                assert!(!operators.iter().any(JoinHandle::is_finished), "the operator ended by itself");
                 if self.wire.crashes_next() {
                     return End::Crashed;
                 }

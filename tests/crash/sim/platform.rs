@@ -12,10 +12,12 @@ use org_operator::embedded::Directory;
 use org_operator::embedded::dialect::{Quirk, Serving, rockfish, rockit, tyk};
 use org_operator::platform::http::{Service, Transport, TransportError};
 
+use super::broken::Layer;
 use super::fault::Fault;
 use super::server::Server;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
+use crate::canary::Canaries;
 
 /// The admin secret of the Dashboard.
 pub(crate) const TYK_SECRET: &str = "canary-tyk-admin-secret";
@@ -55,6 +57,8 @@ pub(crate) struct Platforms {
     pub(crate) routers: BTreeMap<&'static str, Router>,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
+    /// Who looks for what is secret.
+    pub(crate) canaries: Option<Canaries>,
 }
 
 impl Platforms {
@@ -86,22 +90,34 @@ impl Platforms {
             ("rockfish.test", rockfish::public_router(serving(INVITE_CODE, "rockfish.test"))),
             ("rockit.test", rockit::router(serving(&STANDARD.encode(ROCKIT_KEY), "rockit.test"), Some(operator))),
         ]);
-        Self { server, routers, wire, time }
+        Self { server, routers, wire, time, canaries: None }
     }
 
     /// What the operator's requests go through.
-    pub(crate) fn transport(&self) -> Transport {
+    pub(crate) fn transport(&self, layer: Option<Layer>) -> Transport {
         let platforms = self.clone();
         Transport::through(move |timeout| {
-            let platforms = platforms.clone();
+            let (platforms, layer) = (platforms.clone(), layer.clone());
             Service::new(tower::service_fn(move |request| {
-                let platforms = platforms.clone();
+                let (platforms, layer) = (platforms.clone(), layer.clone());
                 async move {
-                    let answer = tokio::time::timeout(timeout, platforms.ask(request));
-                    answer.await.unwrap_or(Err(TransportError::TimedOut))
+                    match layer {
+                        Some(layer) => layer.platform(&platforms, timeout, request).await,
+                        None => platforms.within(timeout, request).await,
+                    }
                 }
             }))
         })
+    }
+
+    /// Asks over the wire, and does not wait for ever.
+    pub(crate) async fn within(
+        &self,
+        timeout: Duration,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let answer = tokio::time::timeout(timeout, self.clone().ask(request));
+        answer.await.unwrap_or(Err(TransportError::TimedOut))
     }
 
     async fn ask(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -119,7 +135,10 @@ impl Platforms {
             if fault == Some(Fault::Twice) {
                 self.server.ask(router.clone(), request.clone());
             }
-            answer = Some(self.server.ask(router.clone(), request));
+            answer = Some(self.server.ask(router.clone(), request.clone()));
+        }
+        if let Some(canaries) = &self.canaries {
+            canaries.platform(&request, answer.as_ref());
         }
         let status = answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| answer.status().to_string());
         if !self.wire.answered(entry, fault, status) {

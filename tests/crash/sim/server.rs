@@ -36,9 +36,12 @@ impl Server {
     /// Does that there, and waits for it.
     pub(crate) fn run<T: Send + 'static, F: Future<Output = T>>(&self, work: impl FnOnce() -> F + Send + 'static) -> T {
         let (sender, receiver) = sync_channel(1);
+        // What is logged there is logged by the same process.
+        let log = tracing::dispatcher::get_default(Clone::clone);
         let job: Job = Box::new(move |runtime| {
+            let done = tracing::dispatcher::with_default(&log, || runtime.block_on(work()));
             // Who asked waits for it.
-            let _ = sender.send(runtime.block_on(work()));
+            let _ = sender.send(done);
         });
         self.0.send(job).expect("the server's thread lives");
         receiver.recv().expect("the server's work did not panic")

@@ -1,0 +1,55 @@
+//! What is printed.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex, Once, PoisonError};
+
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What a log is written on.
+#[derive(Clone, Default)]
+pub(crate) struct Page(Arc<Mutex<Vec<u8>>>);
+
+impl Page {
+    /// All that was written.
+    pub(crate) fn text(&self) -> Vec<u8> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Write for Page {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Page {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+static PANICS: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// What was said by panics since this was asked for the first time.
+pub(crate) fn panics() -> Vec<u8> {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            PANICS.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(format!("{panic}\n").as_bytes());
+            before(panic);
+        }));
+    });
+    PANICS.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Those that were caused on purpose are over.
+pub(crate) fn forget_panics() {
+    PANICS.lock().unwrap_or_else(PoisonError::into_inner).clear();
+}
