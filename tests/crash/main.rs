@@ -12,7 +12,7 @@ mod scenario;
 mod settle;
 mod sim;
 
-use families::{Stage, double, single};
+use families::{Stage, double, leaders, replay_leaders, replay_storm, single, storms};
 use sim::fault::Fault;
 use sim::server::Server;
 use sim::wire::Step;
@@ -47,11 +47,22 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("replies") {
         good &= single(&stage, "replies", &Fault::REPLIES).1;
     }
+    if wanted("leaders") {
+        good &= leaders(&stage);
+    }
+    if wanted("storms") {
+        good &= storms(prefix);
+    }
     good
 }
 
 /// Carries out one plan again, as its failure names it, and tells its story.
 fn replay(words: &[String]) -> bool {
+    match words.split_first() {
+        Some((family, rest)) if family == "leaders" => return replay_leaders(rest),
+        Some((family, rest)) if family == "storm" => return replay_storm(rest),
+        _ => {}
+    }
     let (name, script) = words.split_first().expect("replay SCENARIO [NUMBER:FAULT …]");
     let step = |word: &String| -> Step {
         let (number, fault) = word.split_once(':').expect("NUMBER:FAULT");

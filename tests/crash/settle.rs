@@ -39,18 +39,18 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
 }
 
 /// What is looked at while an operator lives.
-struct Watch {
+pub(crate) struct Watch {
     seen: (u64, usize),
     since: Timestamp,
 }
 
 impl Watch {
-    fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World) -> Self {
         Self { seen: changes(world), since: world.time.now() }
     }
 
     /// Whether all is settled and has been quiet for long enough.
-    fn look(&mut self, world: &mut World) -> bool {
+    pub(crate) fn look(&mut self, world: &mut World) -> bool {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
             *self = Self { seen, since: now };

@@ -1,6 +1,8 @@
 //! The families of plans, and how each is carried out on every core.
 
+mod leaders;
 mod requests;
+mod storms;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -12,7 +14,9 @@ use crate::scenario::Scenario;
 use crate::sim::Kept;
 use crate::sim::server::Server;
 
+pub(crate) use leaders::{leaders, replay as replay_leaders};
 pub(crate) use requests::{double, single};
+pub(crate) use storms::{replay as replay_storm, storms};
 
 /// Where chance begins, for what is drawn.
 pub(crate) const SEED: u64 = 6;

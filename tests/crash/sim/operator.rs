@@ -13,6 +13,7 @@ use org_operator::controller::{Settings, watch};
 use org_operator::domain::key::KeySize;
 use org_operator::fence::Fence;
 use org_operator::keys::{self, KeyPool, PrivateKey};
+use org_operator::kubernetes::fenced::fenced;
 use org_operator::kubernetes::secret::SecretStore;
 use org_operator::platform::{AdminApi, Metered};
 use org_operator::telemetry::Metrics;
@@ -83,20 +84,20 @@ static KEYS: LazyLock<Vec<PrivateKey>> =
     LazyLock::new(|| (0..4).map(|_| keys::generate(KeySize::Rsa2048).expect("a key")).collect());
 
 /// What the operator runs with.
-fn parts(world: &World, metrics: &Arc<Metrics>) -> Parts {
+pub(super) fn parts(world: &World, metrics: &Arc<Metrics>, fence: &Fence) -> Parts {
     let cluster = Cluster { api: world.api.clone(), wire: world.wire.clone(), time: world.time.clone() };
-    let (client, clock) = (cluster.client(), world.time.clock());
+    let (client, clock) = (fenced(cluster.client(), fence), world.time.clock());
     let connections = ConnectionParts {
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
         secrets: SecretStore::new(client.clone()),
         owner_id: OWNER.to_owned(),
-        fence: Fence::open(),
+        fence: fence.clone(),
         transport: world.platforms.transport(),
     };
     let connect = Connections {
         platforms: Platforms::new(None, connections),
-        embedded: Arc::new(world.embedded()),
+        embedded: Arc::new(world.embedded(fence)),
         metrics: Arc::clone(metrics),
     };
     Parts {
@@ -133,30 +134,32 @@ impl World {
         let metrics = Arc::new(Metrics::new());
         let end = runtime.block_on(async {
             self.time.go();
-            let parts = parts(self, &metrics);
+            let parts = parts(self, &metrics, &Fence::open());
             let stop = CancellationToken::new();
             let operator = tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await });
             let began = tokio::time::Instant::now();
-            loop {
+            let end = loop {
                 tokio::select! {
                     biased;
-                    () = self.wire.crash() => return End::Crashed,
+                    () = self.wire.crash() => break End::Crashed,
                     () = tokio::time::sleep(TICK) => {}
                 }
                 assert!(!operator.is_finished(), "the operator ended by itself");
                 if self.wire.crashes_next() {
-                    return End::Crashed;
+                    break End::Crashed;
                 }
                 self.api.collect();
                 if watch(self) {
-                    return End::Stopped;
+                    break End::Stopped;
                 }
                 if began.elapsed() > limit {
-                    return End::Overdue;
+                    break End::Overdue;
                 }
-            }
+            };
+            // The clock is this runtime's, and outside of it another would be read.
+            self.time.stop();
+            end
         });
-        self.time.stop();
         // Threads that still work on something are left behind, as a dead process leaves them.
         runtime.shutdown_background();
         self.wire.revive();
