@@ -12,7 +12,7 @@ use super::{Told, carry_out};
 use crate::oracle::{self, Expected};
 use crate::plan;
 use crate::scenario::{NAMESPACE, PLATFORMS, Shore, rockit_account_again, shore};
-use crate::settle::{KINDS, Watch, unsettled};
+use crate::settle::{KINDS, Watch, ready, unsettled};
 use crate::sim::fault::Fault;
 use crate::sim::platform::Kind;
 use crate::sim::process::{Halt, Leases, Process};
@@ -224,7 +224,10 @@ impl<'a> Storm<'a> {
         for manifest in &self.shore.surroundings {
             make(world, manifest);
         }
-        if self.shore.scenario.platform == Kind::Rockit && there(world, "Secret", NAMESPACE, "account").is_none() {
+        // The account went with its organisation, or its Secret with the namespace.
+        let refused = |user: &Value| ready(user)["reason"] == "CredentialRejected";
+        let account = there(world, "Secret", NAMESPACE, "account").is_some();
+        if self.shore.scenario.platform == Kind::Rockit && (!account || world.api.all("User").iter().any(refused)) {
             rockit_account_again(world);
         }
         let held = ["Namespace", "Platform"].iter().flat_map(|kind| world.api.all(kind));
@@ -235,7 +238,9 @@ impl<'a> Storm<'a> {
         // A Platform goes when nothing is on it any more, and what it needs cannot be made again in a namespace that is going.
         self.given_up |= patience(1);
         self.let_go |= patience(2);
-        for (manifest, wanted) in self.shore.resources.iter().zip(self.wanted) {
+        // An organisation that is being deleted waits for what hangs on it.
+        let ending = world.api.all("Organization").iter().any(|one| !one["metadata"]["deletionTimestamp"].is_null());
+        for (manifest, wanted) in self.shore.resources.iter().zip(self.wanted.map(|wanted| wanted && !ending)) {
             let (kind, name) = (text(&manifest["kind"]), text(&manifest["metadata"]["name"]));
             match there(world, kind, NAMESPACE, name) {
                 None if wanted && !self.given_up => make(world, manifest),

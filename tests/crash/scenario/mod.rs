@@ -95,7 +95,12 @@ pub(crate) struct Shore {
 /// An organisation with a person, and a machine with a token, on that platform.
 pub(crate) fn shore(platform: Kind) -> Shore {
     let make = Manifests(platform);
-    let resources = vec![make.organization(), make.machine(), make.person(), make.token()];
+    let mut resources = vec![make.organization(), make.machine(), make.person(), make.token()];
+    if platform == Kind::Rockfish {
+        // Its users are everybody's, and stay when they leave an organisation.
+        resources[1]["spec"]["adoptionPolicy"] = json!("IfExists");
+        resources[2]["spec"]["adoptionPolicy"] = json!("IfExists");
+    }
     let mut before = vec![Deed::Apply(make.organization())];
     if platform == Kind::Rockit {
         before.extend([Deed::Settle, Deed::Plant(planted::rockit_account)]);
