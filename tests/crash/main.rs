@@ -14,7 +14,7 @@ mod scenario;
 mod settle;
 mod sim;
 
-use families::{Stage, canary, double, mutants, single};
+use families::{Stage, canary, double, leaders, mutants, replay_leaders, replay_storm, single, storms};
 use sim::broken::Broken;
 use sim::fault::Fault;
 use sim::server::Server;
@@ -60,12 +60,23 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("mutants") {
         good &= mutants();
     }
+    if wanted("leaders") {
+        good &= leaders(&stage);
+    }
+    if wanted("storms") {
+        good &= storms(prefix);
+    }
     good
 }
 
 /// Carries out one plan again, as its failure names it, and tells its story; with an engine that is broken on purpose where
 /// the first word says how.
 fn replay(words: &[String]) -> bool {
+    match words.split_first() {
+        Some((family, rest)) if family == "leaders" => return replay_leaders(rest),
+        Some((family, rest)) if family == "storm" => return replay_storm(rest),
+        _ => {}
+    }
     let broken: Option<Broken> = words.first().and_then(|word| word.parse().ok());
     let words = &words[usize::from(broken.is_some())..];
     let (name, script) = words.split_first().expect("replay [BROKEN] SCENARIO [NUMBER:FAULT …]");

@@ -10,7 +10,7 @@ use crate::sim::World;
 use crate::sim::broken::Broken;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::{Side, Step};
+use crate::sim::wire::{Side, Step, Wire};
 
 /// What came of a plan.
 #[derive(Clone, Debug)]
@@ -89,19 +89,25 @@ pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step])
 }
 
 /// All that was asked, for who has to find out why.
-fn story(world: &World) -> String {
-    let mut story = String::new();
-    for asked in world.wire.asked() {
-        let number = asked.number.map_or_else(String::new, |number| number.to_string());
-        let fault = asked.fault.map_or_else(String::new, |fault| format!(" !! {fault}"));
-        let time = asked.at.strftime("%H:%M:%S%.3f");
-        let _ = writeln!(story, "{time} {number:>4} {:?} {} -> {}{fault}", asked.side, asked.what, asked.answer);
-    }
+pub(crate) fn story(world: &World) -> String {
+    let mut story = told(&world.wire);
     for kind in crate::settle::KINDS {
         for object in world.api.all(kind) {
             let (metadata, status) = (&object["metadata"], &object["status"]);
             let _ = writeln!(story, "{kind} {metadata} {status}");
         }
+    }
+    story
+}
+
+/// What was asked over that wire.
+pub(crate) fn told(wire: &Wire) -> String {
+    let mut story = String::new();
+    for asked in wire.asked() {
+        let number = asked.number.map_or_else(String::new, |number| number.to_string());
+        let fault = asked.fault.map_or_else(String::new, |fault| format!(" !! {fault}"));
+        let time = asked.at.strftime("%H:%M:%S%.3f");
+        let _ = writeln!(story, "{time} {number:>4} {:?} {} -> {}{fault}", asked.side, asked.what, asked.answer);
     }
     story
 }
