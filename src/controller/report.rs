@@ -105,13 +105,11 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
 fn gone<K: Reconciled>(context: &Context, object: &K) -> Action {
     let uid = object.uid().unwrap_or_default();
     let cached = K::objects(context).cache.get(&object.namespace().unwrap_or_default(), &object.name_any());
-    match cached.filter(|cached| cached.uid() == object.uid()) {
-        Some(_) => Action::requeue(context.backoff.next(&uid)),
-        None => {
-            context.forget(&uid);
-            Action::await_change()
-        }
+    if cached.is_some_and(|cached| cached.uid() == object.uid()) {
+        return Action::requeue(context.backoff.next(&uid));
     }
+    context.forget(&uid);
+    Action::await_change()
 }
 
 /// A paused object says so, and nothing else about it changes.

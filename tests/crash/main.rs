@@ -4,6 +4,7 @@
 //! happens at every request of every scenario. What has to hold afterwards is in `oracle`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
+#![allow(clippy::print_stdout, reason = "what is carried out is told here: it is the harness")]
 
 mod canary;
 mod families;

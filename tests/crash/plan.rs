@@ -21,8 +21,6 @@ pub(crate) struct Outcome {
     pub(crate) sides: Vec<Side>,
     /// Which of the requests may have changed something, by their numbers.
     pub(crate) writing: Vec<usize>,
-    /// What a person was asked to decide.
-    pub(crate) asked: Vec<String>,
     /// What is wrong.
     pub(crate) wrong: Option<String>,
     /// All that was asked of the servers.
@@ -52,14 +50,13 @@ pub(crate) fn run_broken(
     let mut world = scenario.begin(server, kept);
     (world.broken, world.looks) = (broken, true);
     let result = carry_out(&mut world, scenario, script);
-    let (wrong, asked) = (result.err(), std::mem::take(&mut world.asked));
+    let wrong = result.err();
     let told = wrong.is_some() || tell;
     let writing = world.wire.asked().iter().filter(|asked| asked.writes).filter_map(|asked| asked.number).collect();
     let outcome = Outcome {
         first: world.busy,
         sides: world.wire.sides(),
         writing,
-        asked,
         wrong,
         story: if told { story(&world) } else { String::new() },
     };

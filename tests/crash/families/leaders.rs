@@ -63,8 +63,8 @@ impl Plan {
     fn parse(words: &[String]) -> Option<Self> {
         let [step, how, resumed] = words else { return None };
         let (number, fault) = step.split_once(':')?;
-        let Ok(Fault::Stop(stop)) = fault.parse() else { return None };
-        Some(Self { at: Some((number.parse().ok()?, stop)), deaf: how == "deaf", resumed: resumed.parse().ok() })
+        let Ok(Fault::Stop(point)) = fault.parse() else { return None };
+        Some(Self { at: Some((number.parse().ok()?, point)), deaf: how == "deaf", resumed: resumed.parse().ok() })
     }
 }
 
@@ -117,7 +117,8 @@ fn run(server: &Server, scenario: &Scenario, kept: &Kept, plan: &Plan, tell: boo
     let result = pair.carry_out(&mut world);
     let wrong = result.clone().err();
     let wrong = (tell || wrong.is_some()).then(|| {
-        let story = format!("{}\n--- the first\n{}--- the last\n{}", said(&wrong), pair.story, plan::story(&world));
+        let story =
+            format!("{}\n--- the first\n{}--- the last\n{}", said(wrong.as_deref()), pair.story, plan::story(&world));
         (plan.label(scenario), story)
     });
     let directory = world.directory.clone();
@@ -125,8 +126,8 @@ fn run(server: &Server, scenario: &Scenario, kept: &Kept, plan: &Plan, tell: boo
     Told { value: result.unwrap_or_default(), wrong }
 }
 
-fn said(wrong: &Option<String>) -> String {
-    wrong.clone().unwrap_or_else(|| "None".to_owned())
+fn said(wrong: Option<&str>) -> &str {
+    wrong.unwrap_or("None")
 }
 
 /// Two operators and their Lease.
@@ -165,7 +166,7 @@ impl Pair<'_> {
             }
             (halt, _) => return Err(format!("the leader: {halt:?}: {}", unsettled(world).unwrap_or_default())),
         };
-        self.settle(world, &mut second)?;
+        Self::settle(world, &mut second)?;
         second.end(world);
         self.check(world).map(|()| busy)
     }
@@ -258,7 +259,7 @@ impl Pair<'_> {
         Ok(())
     }
 
-    fn settle(&self, world: &mut World, last: &mut Process) -> Result<(), String> {
+    fn settle(world: &mut World, last: &mut Process) -> Result<(), String> {
         let mut watch = Watch::new(world);
         match last.go(world, LIMIT, TICK, |world| watch.look(world)) {
             Halt::Seen => Ok(()),

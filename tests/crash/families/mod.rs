@@ -97,7 +97,7 @@ pub(crate) fn carry_out<P: Sync, T: Send>(
         }
     });
     let failed = failed.into_inner();
-    progress.clear();
+    Progress::clear();
     println!("crash: {family}: {} plans, {failed} failed, seed {SEED}, {:.0?}", plans.len(), progress.began.elapsed());
     (results.into_inner().unwrap().into_values().collect(), failed == 0)
 }
@@ -135,11 +135,11 @@ impl Progress {
     }
 
     fn failure(&self, label: &str, story: &str) {
-        self.clear();
+        Self::clear();
         println!("crash: {} failed: replay with\n  cargo test --test crash -- replay {label}\n{story}", self.family);
     }
 
-    fn clear(&self) {
+    fn clear() {
         if std::io::stderr().is_terminal() {
             let _ = write!(std::io::stderr(), "\r\x1b[K");
         }

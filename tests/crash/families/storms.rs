@@ -107,16 +107,15 @@ pub(crate) fn replay(words: &[String]) -> bool {
 fn blow(server: &Server, shore: &Shore, kept: &Kept, seed: u64, tell: bool) -> Told<()> {
     let mut world = shore.scenario.begin(server, kept);
     let mut storm = Storm::new(shore, seed);
-    let result = storm.carry_out(&mut world);
-    let wrong = result.err();
-    let wrong = (tell || wrong.is_some()).then(|| {
-        let mut story = wrong.unwrap_or_else(|| "None".to_owned());
-        let _ = writeln!(story, "\n{:?}\nwanted {:?}, asked {:?}", storm.gusts, storm.wanted, world.asked);
+    let error = storm.carry_out(&mut world).err();
+    let wrong = (tell || error.is_some()).then(|| {
+        let mut account = error.unwrap_or_else(|| "None".to_owned());
+        let _ = writeln!(account, "\n{:?}\nwanted {:?}, asked {:?}", storm.gusts, storm.wanted, world.asked);
         for wire in &storm.wires {
-            let _ = writeln!(story, "--- an operator\n{}", plan::told(wire));
+            let _ = writeln!(account, "--- an operator\n{}", plan::told(wire));
         }
-        story.push_str(&plan::story(&world));
-        (format!("storm {} {seed}", shore.scenario.platform.as_str()), story)
+        account.push_str(&plan::story(&world));
+        (format!("storm {} {seed}", shore.scenario.platform.as_str()), account)
     });
     let directory = world.directory.clone();
     server.run(move || async move { directory.close().await });

@@ -87,6 +87,10 @@ impl Process {
             world.time.clock(),
             name.to_owned(),
         );
+        #[allow(
+            clippy::async_yields_async,
+            reason = "the life goes on when the runtime is let run, and is not waited for"
+        )]
         let life = runtime.block_on(async {
             let parts = parts(world, &metrics, None, &fence);
             let (stop, never, heard) = (stop.clone(), stop.clone(), heard.clone());

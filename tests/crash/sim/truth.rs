@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use org_operator::domain::entity::{OfUser, OrganizationRecord, TokenRecord, UserRecord};
-use org_operator::embedded::{Account, AccountToken};
+use org_operator::embedded::AccountToken;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::World;
@@ -11,8 +11,6 @@ use super::World;
 #[derive(Clone, Debug)]
 pub(crate) struct Truth {
     pub(crate) organizations: Vec<OrganizationTruth>,
-    /// Users whatever they are members of.
-    pub(crate) accounts: Vec<Account>,
     /// Live tokens whatever they were minted for.
     pub(crate) tokens: Vec<AccountToken>,
 }
@@ -49,9 +47,8 @@ impl World {
                 }
                 organizations.push(OrganizationTruth { record, users });
             }
-            let accounts = directory.accounts(Timestamp::MAX).await.expect("accounts");
             let tokens = directory.account_tokens(now, Timestamp::MAX).await.expect("tokens");
-            Truth { organizations, accounts, tokens }
+            Truth { organizations, tokens }
         })
     }
 
