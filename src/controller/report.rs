@@ -66,17 +66,14 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
             let kept = object.status().cloned().unwrap_or_default();
             return match keep(context, &object, kept).await {
                 Ok(_) => Action::requeue(wait),
-                Err(Stop::Gone) => Action::await_change(),
+                Err(Stop::Gone) => gone(context, &*object),
                 Err(_) => Action::requeue(context.backoff.next(&uid)),
             };
         }
         Err(Stop::Held { state, requeue, .. }) => (state, requeue, None),
         // A write lost a race, or the API server did not answer: the watch brings the newer version, if there is one.
         Err(Stop::Again) => return Action::requeue(context.backoff.next(&uid)),
-        Err(Stop::Gone) => {
-            context.forget(&uid);
-            return Action::await_change();
-        }
+        Err(Stop::Gone) => return gone(context, &*object),
     };
     if matches!(requeue, Requeue::Resync | Requeue::Within(_)) {
         context.backoff.reset(&uid);
@@ -98,8 +95,22 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
             log(was.as_deref(), &state);
             Action::requeue(wait)
         }
-        Err(Stop::Gone) => Action::await_change(),
+        Err(Stop::Gone) => gone(context, &*object),
         Err(_) => Action::requeue(context.backoff.next(&uid)),
+    }
+}
+
+/// What is to be done about an object that is gone: nothing. While the watch has not told so, it is looked at again: where
+/// its kind is not served for a moment, all of them seem to be gone.
+fn gone<K: Reconciled>(context: &Context, object: &K) -> Action {
+    let uid = object.uid().unwrap_or_default();
+    let cached = K::objects(context).cache.get(&object.namespace().unwrap_or_default(), &object.name_any());
+    match cached.filter(|cached| cached.uid() == object.uid()) {
+        Some(_) => Action::requeue(context.backoff.next(&uid)),
+        None => {
+            context.forget(&uid);
+            Action::await_change()
+        }
     }
 }
 
@@ -109,7 +120,8 @@ pub async fn report_paused<K: Reconciled>(context: &Context, object: Arc<K>) -> 
     let generation = object.meta().generation.unwrap_or_default();
     *status.conditions_mut() = condition::paused(status.conditions(), generation, context.now());
     match apply(context, &object, status).await {
-        Ok(_) | Err(Stop::Gone) => Action::await_change(),
+        Ok(_) => Action::await_change(),
+        Err(Stop::Gone) => gone(context, &*object),
         Err(_) => Action::requeue(context.backoff.next(&object.uid().unwrap_or_default())),
     }
 }

@@ -70,6 +70,19 @@ impl Rockfish {
         }
     }
 
+    /// The same with what an earlier client found out that this server has; what it has not is tried again.
+    #[must_use]
+    pub fn knowing(self, known: &Capabilities) -> Self {
+        use Capability::{OrganizationDelete, OrganizationList, OrganizationRead};
+        use Capability::{TokenList, TokenRevoke, UserDelete, UserRead};
+        let (of, unnamed) = (|capability| known.of(capability), Support::Unknown);
+        self.organizations.learn([of(OrganizationRead), of(OrganizationList), of(OrganizationDelete)]);
+        // No capability says whether users are listed, or one token is read.
+        self.users.learn([of(UserRead), unnamed, of(UserDelete)]);
+        self.tokens.learn([unnamed, of(TokenList), of(TokenRevoke)]);
+        self
+    }
+
     /// The admin API, for what only that one does.
     fn admin(&self, operation: &str) -> Result<&Origin, Error> {
         self.admin.as_ref().ok_or_else(|| {

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 
 mod adopted;
+mod api_server;
 mod brake;
 mod conflicts;
 mod deletion;

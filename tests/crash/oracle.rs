@@ -17,6 +17,8 @@ pub(crate) struct Expected {
     pub(crate) twins: usize,
     /// Organisations that were let go.
     pub(crate) retained: usize,
+    /// The platform did not answer when something was let go: then its mark may stay.
+    pub(crate) unanswered: bool,
     /// The key of a user was ended, and its platform shows no other.
     pub(crate) ended: bool,
 }
@@ -38,7 +40,7 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
     for resource in &resources {
         view.organization(resource)?;
     }
-    if resources.is_empty() {
+    if resources.is_empty() && !expected.unanswered {
         for organization in &there {
             if organization.record.owner.as_deref().is_some_and(|owner| !owner.is_empty()) {
                 return Err(format!("{} was let go and still has a mark", organization.record.name));
@@ -214,7 +216,7 @@ impl View<'_> {
         let resources = self.world.api.all("Token");
         let mine = resources.iter().filter(|token| token["spec"]["userRef"]["name"] == *name);
         let mut ids = Vec::new();
-        let mut several = 0;
+        let (mut several, mut attempts) = (0, 0);
         for token in mine {
             let secret = self.secret(&token["status"]["secretName"])?.ok_or("a Token without a Secret")?;
             tokens.push(value(&secret, "token")?);
@@ -228,6 +230,7 @@ impl View<'_> {
                     .filter_map(|id| Some(id.as_str()?.to_owned())),
             );
             several += 1;
+            attempts += usize::try_from(token["status"]["attempt"].as_i64().unwrap_or_default()).unwrap_or_default();
         }
         // ROCKIT shows no key again: with the Token the key of its user ended for good.
         let ended = self.expected.ended && several == 0;
@@ -251,9 +254,11 @@ impl View<'_> {
             Kind::Rockfish => {
                 let live = self.truth.tokens.iter().filter(|token| token.user_id == found.record.id);
                 let live: Vec<_> = live.map(|token| token.id.clone()).collect();
-                // The first one came with the user and is in the User's own Secret.
+                // The first one came with the user and is in the User's own Secret. A renewal whose answer was lost may
+                // have left one that carries no mark and whose id nobody was told: docs/reliability.md says so.
                 let unknown = live.iter().filter(|id| !ids.contains(id)).count();
-                if unknown > 1 {
+                let lost = attempts.saturating_sub(ids.len());
+                if unknown > 1 + lost {
                     return Err(format!("{live:?} are live of {name}, and {ids:?} are known"));
                 }
             }

@@ -10,14 +10,16 @@ use crate::sim::World;
 use crate::sim::broken::Broken;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::Step;
+use crate::sim::wire::{Side, Step};
 
 /// What came of a plan.
 #[derive(Clone, Debug)]
 pub(crate) struct Outcome {
     /// How many requests were made after the last thing that happened until all was settled for the first time.
     pub(crate) first: usize,
-    /// Which of the requests may have changed something, by their numbers.
+    /// Who was asked by each of them.
+    pub(crate) sides: Vec<Side>,
+    /// Which of them may have changed something, by their numbers.
     pub(crate) writing: Vec<usize>,
     /// What a person was asked to decide.
     pub(crate) asked: Vec<String>,
@@ -53,8 +55,14 @@ pub(crate) fn run_broken(
     let (wrong, asked) = (result.err(), std::mem::take(&mut world.asked));
     let told = wrong.is_some() || tell;
     let writing = world.wire.asked().iter().filter(|asked| asked.writes).filter_map(|asked| asked.number).collect();
-    let outcome =
-        Outcome { first: world.busy, writing, asked, wrong, story: if told { story(&world) } else { String::new() } };
+    let outcome = Outcome {
+        first: world.busy,
+        sides: world.wire.sides(),
+        writing,
+        asked,
+        wrong,
+        story: if told { story(&world) } else { String::new() },
+    };
     let directory = world.directory.clone();
     server.run(move || async move { directory.close().await });
     outcome
@@ -69,8 +77,9 @@ pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step])
     settle(world)?;
     let retained = usize::from(scenario.name == "organization-retain");
     let twins = usize::from(scenario.name.ends_with("-twin"));
+    let unanswered = script.iter().any(|(_, fault)| !fault.is_crash());
     let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, retained, ended, twins })?;
+    oracle::check(world, Expected { platform: scenario.platform, twins, retained, unanswered, ended })?;
     // Only where a platform tells nobody whose an object is may a person be asked.
     let alone = matches!(scenario.platform, Kind::Embedded);
     if alone && !world.asked.is_empty() {

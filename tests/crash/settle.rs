@@ -49,29 +49,36 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
 struct Watch {
     seen: (u64, usize),
     since: Timestamp,
+    /// Since when nobody has written to the API server: what the objects say has stood for so long.
+    stands: Timestamp,
     /// What did not hold at some moment.
     wrong: Option<String>,
 }
 
 impl Watch {
     fn new(world: &World) -> Self {
-        Self { seen: changes(world), since: world.time.now(), wrong: None }
+        let now = world.time.now();
+        Self { seen: changes(world), since: now, stands: now, wrong: None }
     }
 
     /// Whether all is settled and has been quiet for long enough.
     fn look(&mut self, world: &mut World) -> bool {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
-            *self = Self { seen, since: now, wrong: moment::check(world).err() };
+            let stands = if seen.0 == self.seen.0 { self.stands } else { now };
+            *self = Self { seen, since: now, stands, wrong: moment::check(world).err() };
             // What comes after the last change only looks.
             world.busy = world.wire.seen();
-            return self.wrong.is_some();
         }
-        if now.duration_since(self.since).unsigned_abs() < QUIET || !world.wire.is_played() {
+        if self.wrong.is_some() {
+            return true;
+        }
+        let lasts = |since: Timestamp| now.duration_since(since).unsigned_abs() >= QUIET;
+        if !world.wire.is_played() || !lasts(self.stands) {
             return false;
         }
         if unsettled(world).is_none() {
-            return true;
+            return lasts(self.since);
         }
         answer(world);
         false
@@ -132,6 +139,9 @@ fn answer(world: &mut World) {
             }
             // What the platform cannot delete is let go.
             "LeftBehind" => object["spec"]["deletionPolicy"] = json!("Retain"),
+            "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
+                object["spec"]["deletionPolicy"] = json!("Retain");
+            }
             "ValueUnavailable" if object["metadata"]["annotations"][ROTATE].is_null() => {
                 object["metadata"]["annotations"][ROTATE] = json!("because it was asked for");
             }

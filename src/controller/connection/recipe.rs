@@ -12,6 +12,7 @@ use super::keeper::SecretKeeper;
 use crate::api::{Platform, RockfishPlatform, RockitPlatform, SecretKeyRef, TykPlatform, parse_duration};
 use crate::controller::input;
 use crate::controller::stop::Stop;
+use crate::domain::capability::{Capabilities, Capability, Support};
 use crate::domain::condition::Reason;
 use crate::platform::http::{Origin, Trust};
 use crate::platform::{
@@ -63,7 +64,9 @@ async fn rockfish(spec: &RockfishPlatform, from: &mut Ingredients<'_>) -> Made {
     }
     let origin = |url: &Option<String>| url.as_ref().map(|url| from.origin(url)).transpose();
     let (admin, public) = (origin(&spec.admin_url)?, origin(&spec.url)?);
-    Ok(Some(Arc::new(Rockfish::new(admin, public, invite, from.parts.clock.clone()))))
+    let client = Rockfish::new(admin, public, invite, from.parts.clock.clone());
+    let known = from.known(&client.url());
+    Ok(Some(Arc::new(client.knowing(&known))))
 }
 
 async fn rockit(spec: &RockitPlatform, from: &mut Ingredients<'_>) -> Made {
@@ -103,6 +106,16 @@ impl<'a> Ingredients<'a> {
     /// SHA-256 over what was read from Secrets.
     pub(super) fn digest(&self) -> [u8; 32] {
         self.read.clone().finalize().into()
+    }
+
+    /// What status says that the server at that address can do.
+    fn known(&self, url: &str) -> Capabilities {
+        let status = self.platform.status.as_ref().filter(|status| status.url.as_deref() == Some(url));
+        let rows = status.map(|status| status.capabilities.as_slice()).unwrap_or_default();
+        rows.iter().fold(Capabilities::all(Support::Unknown), |known, row| {
+            let named = Capability::ALL.into_iter().find(|capability| capability.name() == row.name);
+            if let Some(capability) = named { known.with(capability, row.support) } else { known }
+        })
     }
 
     fn are_as_before(&self) -> bool {

@@ -40,6 +40,16 @@ impl Guessed {
         Self { segment, kind, read: Tried::default(), list: Tried::default(), delete: Tried::default() }
     }
 
+    /// What an earlier client of the same server found out: without it a deletion whose answer was lost could not be told
+    /// from a server that has no such call.
+    pub(super) fn learn(&self, [read, list, delete]: [Support; 3]) {
+        for (call, known) in [(&self.read, read), (&self.list, list), (&self.delete, delete)] {
+            if known == Support::Supported {
+                call.prove();
+            }
+        }
+    }
+
     /// Whether one can be read.
     pub(super) fn read(&self) -> Support {
         self.read.support()

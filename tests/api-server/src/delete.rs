@@ -115,9 +115,11 @@ fn check(resource: &Resource, before: &Object, how: How<'_>) -> Result<(), Statu
     let found = [("UID", how.uid, before.uid()), ("ResourceVersion", how.revision, before.revision())];
     for (field, wanted, found) in found {
         if let Some(wanted) = wanted.filter(|wanted| *wanted != found) {
-            let what = if field == "UID" { "UID" } else { "ResourceVersion" };
-            let why = format!("Precondition failed: {what} in precondition: {wanted}, {what} in object meta: {found}");
-            return Err(Status::conflict(resource, before.name(), &why));
+            let why =
+                format!("Precondition failed: {field} in precondition: {wanted}, {field} in object meta: {found}");
+            let mut status = Status::conflict(resource, before.name(), &why);
+            status.details["kind"] = json!(resource.kind);
+            return Err(status);
         }
     }
     Ok(())

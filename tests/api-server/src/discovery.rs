@@ -29,6 +29,12 @@ pub(crate) fn answer(path: &str) -> Option<Value> {
     }
 }
 
+/// Whether that path is below a group that is served by itself, and by no definition.
+pub(crate) fn is_built_in(path: &str) -> bool {
+    let mut served = resource::all().iter().filter(|resource| !resource.custom);
+    path.starts_with("/api/v1/") || served.any(|resource| path.starts_with(&format!("/apis/{}/", resource.api_version)))
+}
+
 fn groups() -> Vec<Value> {
     let mut groups: Vec<Value> = Vec::new();
     for resource in resource::all().iter().filter(|resource| !resource.group.is_empty()) {

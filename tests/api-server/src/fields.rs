@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 
 use crate::schema::{List, Schema};
 
+/// What is not there.
+static NULL: Value = Value::Null;
+
 /// How a value is merged.
 enum Shape<'a> {
     /// Field by field.
@@ -45,27 +48,27 @@ fn items(value: &Value) -> &[Value] {
 }
 
 /// Puts what is applied over what is there.
-pub(crate) fn merge(schema: Option<&Schema>, live: &Value, applied: &Value) -> Value {
-    match shape(schema, applied) {
-        Shape::Fields => {
-            let (Some(applied), mut merged) = (applied.as_object(), live.as_object().cloned().unwrap_or_default())
-            else {
-                return applied.clone();
-            };
+pub(crate) fn merge(schema: Option<&Schema>, live: Value, applied: &Value) -> Value {
+    match (shape(schema, applied), applied) {
+        (Shape::Fields, Value::Object(applied)) => {
+            let mut merged = if let Value::Object(live) = live { live } else { Map::new() };
             for (name, value) in applied {
-                let below = merged.get(name).unwrap_or(&Value::Null);
+                let below = merged.remove(name).unwrap_or_default();
                 let value = merge(field(schema, name), below, value);
                 merged.insert(name.clone(), value);
             }
             Value::Object(merged)
         }
-        Shape::Set => interleave(items(live), items(applied), |left, right| left == right, |_, right| right.clone()),
-        Shape::Keyed(keys) => {
-            let item = schema.and_then(Schema::item);
-            let merge_item = |left: Option<&Value>, right: &Value| merge(item, left.unwrap_or(&Value::Null), right);
-            interleave(items(live), items(applied), |left, right| same(keys, left, right), merge_item)
+        (Shape::Set, _) => {
+            interleave(items(&live), items(applied), |left, right| left == right, |_, right| right.clone())
         }
-        Shape::Leaf => applied.clone(),
+        (Shape::Keyed(keys), _) => {
+            let item = schema.and_then(Schema::item);
+            let merge_item =
+                |left: Option<&Value>, right: &Value| merge(item, left.cloned().unwrap_or_default(), right);
+            interleave(items(&live), items(applied), |left, right| same(keys, left, right), merge_item)
+        }
+        _ => applied.clone(),
     }
 }
 
@@ -76,32 +79,74 @@ fn interleave(
     same: impl Fn(&Value, &Value) -> bool,
     merge: impl Fn(Option<&Value>, &Value) -> Value,
 ) -> Value {
+    let is_applied = |left: &Value| applied.iter().any(|right| same(left, right));
+    let in_live = |right: &Value| live.iter().find(|left| same(left, right));
+    let mut shared = applied.iter().filter(|right| in_live(right).is_some()).peekable();
     let mut merged = Vec::with_capacity(live.len().max(applied.len()));
-    let mut rest = live.iter().peekable();
-    for right in applied {
-        while let Some(left) = rest.next_if(|left| !applied.iter().any(|right| same(left, right))) {
-            merged.push(left.clone());
+    let (mut left, mut right) = (0, 0);
+    while left < live.len() || right < applied.len() {
+        if let (Some(here), Some(there)) = (live.get(left), applied.get(right)) {
+            // One that both have, but whose turn comes later.
+            if !same(here, there) && is_applied(here) && shared.peek().is_some_and(|next| !same(here, next)) {
+                left += 1;
+                continue;
+            }
         }
-        merged.push(merge(live.iter().find(|left| same(left, right)), right));
-        while rest.next_if(|left| same(left, right)).is_some() {}
+        if let Some(here) = live.get(left).filter(|here| !is_applied(here)) {
+            merged.push(here.clone());
+            left += 1;
+            continue;
+        }
+        let Some(there) = applied.get(right) else {
+            left += 1;
+            continue;
+        };
+        merged.push(merge(in_live(there), there));
+        shared.next_if(|next| same(next, there));
+        right += 1;
+        if live.get(left).is_some_and(|here| same(here, there)) {
+            left += 1;
+        }
     }
-    merged.extend(rest.filter(|left| !applied.iter().any(|right| same(left, right))).cloned());
     Value::Array(merged)
 }
 
 /// Takes away what was applied before and is not now, where it is nobody else's; whether nothing is left.
-pub(crate) fn prune(
+///
+/// What is applied empty and becomes empty by that is null: so the real server has it.
+fn prune(
     schema: Option<&Schema>,
     live: &mut Value,
     before: &Value,
     applied: Option<&Value>,
     others: &[&Value],
 ) -> bool {
-    match shape(schema, before) {
-        Shape::Fields if live.is_object() => {
-            let (Some(before), Some(fields)) = (before.as_object(), live.as_object_mut()) else { return false };
-            let was_empty = fields.is_empty();
-            for (name, before) in before {
+    if !owns(schema, before) {
+        return false;
+    }
+    let applied = applied.filter(|applied| owns(schema, applied));
+    if applied.is_none() && !others.iter().any(|other| owns(schema, other)) {
+        return true;
+    }
+    let had = len(live);
+    prune_within(schema, live, before, applied, others);
+    if had > 0 && len(live) == 0 {
+        *live = Value::Null;
+    }
+    false
+}
+
+/// The same for what is below a value that stays.
+pub(crate) fn prune_within(
+    schema: Option<&Schema>,
+    live: &mut Value,
+    before: &Value,
+    applied: Option<&Value>,
+    others: &[&Value],
+) {
+    match (shape(schema, before), &mut *live) {
+        (Shape::Fields, Value::Object(fields)) => {
+            for (name, before) in before.as_object().into_iter().flatten() {
                 let others: Vec<&Value> = others.iter().filter_map(|other| other.get(name)).collect();
                 let applied = applied.and_then(|applied| applied.get(name));
                 if let Some(value) = fields.get_mut(name)
@@ -110,35 +155,41 @@ pub(crate) fn prune(
                     fields.remove(name);
                 }
             }
-            applied.is_none() && others.is_empty() && (fields.is_empty() || was_empty)
         }
-        Shape::Keyed(keys) if live.is_array() => {
-            let Some(list) = live.as_array_mut() else { return false };
+        (Shape::Keyed(keys), Value::Array(list)) => {
             let item = schema.and_then(Schema::item);
             list.retain_mut(|value| {
                 let Some(before) = find(keys, items(before), value) else { return true };
                 let applied = applied.and_then(|applied| find(keys, items(applied), value));
                 let others: Vec<&Value> = others.iter().filter_map(|other| find(keys, items(other), value)).collect();
-                if applied.is_none() && others.is_empty() {
-                    return false;
-                }
-                prune(item, value, before, applied, &others);
-                true
+                !prune(item, value, before, applied, &others)
             });
-            applied.is_none() && others.is_empty() && list.is_empty()
         }
-        Shape::Set if live.is_array() => {
-            let Some(list) = live.as_array_mut() else { return false };
+        (Shape::Set, Value::Array(list)) => {
             let has = |all: &Value, value: &Value| items(all).contains(value);
             list.retain(|value| {
                 !has(before, value)
                     || applied.is_some_and(|applied| has(applied, value))
                     || others.iter().any(|other| has(other, value))
             });
-            applied.is_none() && others.is_empty() && list.is_empty()
         }
-        _ => applied.is_none() && others.is_empty(),
+        _ => {}
     }
+}
+
+/// Whether applying that value owns anything: a list that is empty does not, a map that is empty does.
+fn owns(schema: Option<&Schema>, applied: &Value) -> bool {
+    match (shape(schema, applied), applied) {
+        (Shape::Fields, Value::Object(fields)) => {
+            fields.is_empty() || fields.iter().any(|(name, value)| owns(field(schema, name), value))
+        }
+        (Shape::Set | Shape::Keyed(_), list) => !items(list).is_empty(),
+        _ => true,
+    }
+}
+
+fn len(value: &Value) -> usize {
+    value.as_object().map_or_else(|| items(value).len(), Map::len)
 }
 
 /// What is left of the fields that a manager owns when others have changed some; `None` where nothing is.
@@ -147,8 +198,8 @@ pub(crate) fn disown(schema: Option<&Schema>, owned: &Value, before: &Value, aft
         Shape::Fields => {
             let mut left = Map::new();
             for (name, owned) in owned.as_object()? {
-                let below = |value: &Value| value.get(name).cloned().unwrap_or(Value::Null);
-                if let Some(value) = disown(field(schema, name), owned, &below(before), &below(after)) {
+                let (before, after) = (before.get(name).unwrap_or(&NULL), after.get(name).unwrap_or(&NULL));
+                if let Some(value) = disown(field(schema, name), owned, before, after) {
                     left.insert(name.clone(), value);
                 }
             }

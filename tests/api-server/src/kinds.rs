@@ -8,6 +8,10 @@ use crate::object::{copy, is_empty, remove, text};
 use crate::resource::Resource;
 use crate::status::Status;
 
+/// What is said beside where something is wrong with what is defined by a definition.
+pub(crate) const UNCHECKED: (&str, &str, &str) =
+    ("FieldValueInvalid", "<nil>", "Invalid value: some validation rules were not checked");
+
 /// Brings an object into the form in which it is stored; `before` is its version so far.
 pub(crate) fn prepare(resource: &Resource, value: &mut Value, before: Option<&Value>) -> Result<(), Status> {
     match resource.kind.as_str() {
@@ -20,7 +24,7 @@ pub(crate) fn prepare(resource: &Resource, value: &mut Value, before: Option<&Va
             namespace(value, before);
             Ok(())
         }
-        "Event" => event(resource, value),
+        "Event" => event(value),
         "Lease" => {
             keep(value, &["spec"]);
             if !value["spec"].is_object() {
@@ -29,8 +33,10 @@ pub(crate) fn prepare(resource: &Resource, value: &mut Value, before: Option<&Va
             Ok(())
         }
         _ => {
-            resource.schema.fill(value);
-            Ok(())
+            let Some(path) = resource.schema.fill(value) else { return Ok(()) };
+            let message = format!("Invalid value: null: {path} must not be null");
+            let causes = [("FieldValueTypeInvalid", path.as_str(), message.as_str()), UNCHECKED];
+            Err(Status::invalid(resource, text(&value["metadata"], "name"), &causes))
         }
     }
 }
@@ -51,7 +57,7 @@ fn immutable(resource: &Resource, value: &Value, before: Option<&Value>, fields:
     for field in fields.iter().copied().chain(["immutable"]) {
         if value.get(field) != before.get(field) {
             let message = "Forbidden: field is immutable when `immutable` is set";
-            return Err(Status::invalid(resource, name, "FieldValueForbidden", field, message));
+            return Err(Status::invalid(resource, name, &[("FieldValueForbidden", field, message)]));
         }
     }
     Ok(())
@@ -68,25 +74,17 @@ fn secret(resource: &Resource, value: &mut Value, before: Option<&Value>) -> Res
     }
     keep(value, &["data", "type", "immutable"]);
     for (key, data) in value["data"].as_object().into_iter().flatten() {
-        if !data.as_str().is_some_and(|data| STANDARD.decode(data).is_ok()) {
+        if data.as_str().is_none_or(|data| STANDARD.decode(data).is_err()) {
             return Err(Status::bad_request(format!("data.{key}: illegal base64 data")));
         }
     }
-    if value.get("data").is_some_and(Value::is_null) {
-        remove(value, "data");
-    }
     if text(value, "type").is_empty() {
-        match before {
-            Some(before) => copy(before, value, "type"),
-            None => value["type"] = json!("Opaque"),
-        }
+        value["type"] = json!("Opaque");
     }
-    if let Some(before) = before {
-        if before["type"] != value["type"] {
-            let name = text(&before["metadata"], "name");
-            let message = format!("Invalid value: {}: field is immutable", value["type"]);
-            return Err(Status::invalid(resource, name, "FieldValueInvalid", "type", &message));
-        }
+    if let Some(before) = before.filter(|before| before["type"] != value["type"]) {
+        let name = text(&before["metadata"], "name");
+        let message = format!("Invalid value: {}: field is immutable", value["type"]);
+        return Err(Status::invalid(resource, name, &[("FieldValueInvalid", "type", &message)]));
     }
     immutable(resource, value, before, &["data"])
 }
@@ -95,23 +93,23 @@ fn namespace(value: &mut Value, before: Option<&Value>) {
     keep(value, &["spec", "status"]);
     let name = text(&value["metadata"], "name").to_owned();
     value["metadata"]["labels"]["kubernetes.io/metadata.name"] = json!(name);
-    match before {
-        Some(before) => copy(before, value, "spec"),
-        None => {
-            value["spec"] = json!({"finalizers": ["kubernetes"]});
-            value["status"] = json!({"phase": "Active"});
-        }
+    if let Some(before) = before {
+        copy(before, value, "spec");
+    } else {
+        value["spec"] = json!({"finalizers": ["kubernetes"]});
+        value["status"] = json!({"phase": "Active"});
     }
 }
 
 /// The longest note that is not refused, in bytes.
 const NOTE: usize = 1024;
 
-fn event(resource: &Resource, value: &mut Value) -> Result<(), Status> {
+fn event(value: &mut Value) -> Result<(), Status> {
     if text(value, "note").len() > NOTE {
         let name = text(&value["metadata"], "name");
         let message = format!("Invalid value: can have at most {NOTE} characters");
-        return Err(Status::invalid(resource, name, "FieldValueInvalid", "note", &message));
+        // It is told of by the name that the field has in the core group.
+        return Err(Status::invalid_as("Event", "", name, &[("FieldValueInvalid", "message", &message)]));
     }
     for (name, default) in [
         ("regarding", json!({})),

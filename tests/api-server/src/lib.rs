@@ -115,9 +115,11 @@ impl ApiServer {
     pub fn handle(&self, request: Request<Bytes>) -> Response<Reply> {
         let answer = request::read(request).and_then(|route| match route {
             Route::Call(mut call) => self.call(&mut call),
-            Route::Discovery(path) => {
-                Ok(discovery::answer(&path).map_or_else(nowhere, |body| whole(200, encode(&body))))
-            }
+            Route::Discovery(path) => match discovery::answer(&path) {
+                Some(body) => Ok(whole(200, encode(&body))),
+                None if discovery::is_built_in(&path) => Err(Status::nothing()),
+                None => Ok(nowhere()),
+            },
             Route::Nowhere => Ok(nowhere()),
         });
         answer.unwrap_or_else(|status| whole(status.code, encode(&status.to_json())))

@@ -51,6 +51,9 @@ impl State {
             last = Some(key);
         }
         let mut metadata = json!({"resourceVersion": revision.to_string()});
+        if resource.custom && form == Form::Whole {
+            metadata["continue"] = json!("");
+        }
         if let (Some(last), true) = (last, rest.peek().is_some()) {
             metadata["continue"] = json!(token(revision, &format!("{last}\0")));
             if options.selector.is_empty() {

@@ -14,6 +14,9 @@ pub(crate) struct Object {
     pub(crate) value: Value,
     /// What was applied, by whom.
     pub(crate) owned: Vec<Owned>,
+    /// It was only created so far. The defaults of its status are not stored then, so the first write stores something
+    /// even where it changes nothing.
+    pub(crate) is_new: bool,
     json: OnceLock<Bytes>,
 }
 
@@ -28,7 +31,7 @@ pub(crate) struct Owned {
 
 impl Object {
     pub(crate) fn new(value: Value, owned: Vec<Owned>) -> Self {
-        Self { value, owned, json: OnceLock::new() }
+        Self { value, owned, is_new: false, json: OnceLock::new() }
     }
 
     /// As it is sent.
@@ -166,19 +169,19 @@ pub(crate) fn is_empty(value: &Value) -> bool {
 /// Refuses owner references that name nothing, and more than one controller.
 pub(crate) fn check_owners(resource: &Resource, value: &Value) -> Result<(), Status> {
     let metadata = &value["metadata"];
-    let owners = metadata["ownerReferences"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let name = text(metadata, "name");
-    for owner in owners {
-        for field in ["apiVersion", "kind", "name", "uid"] {
-            if text(owner, field).is_empty() {
-                let path = format!("metadata.ownerReferences.{field}");
-                return Err(Status::invalid(resource, name, "FieldValueInvalid", &path, "must not be empty"));
-            }
-        }
+    let Some(owners) = metadata["ownerReferences"].as_array() else { return Ok(()) };
+    let mut missing = Vec::new();
+    for (at, owner) in owners.iter().enumerate() {
+        let empty = ["apiVersion", "kind", "name", "uid"].into_iter().filter(|field| text(owner, field).is_empty());
+        missing.extend(empty.map(|field| format!("metadata.ownerReferences[{at}].{field}")));
     }
+    let mut causes: Vec<_> = missing
+        .iter()
+        .map(|field| ("FieldValueRequired", field.as_str(), "Required value: must not be empty"))
+        .collect();
     if owners.iter().filter(|owner| owner["controller"] == true).count() > 1 {
-        let message = "Only one reference can have Controller set to true";
-        return Err(Status::invalid(resource, name, "FieldValueInvalid", "metadata.ownerReferences", message));
+        let message = "Invalid value: Only one reference can have Controller set to true";
+        causes.push(("FieldValueInvalid", "metadata.ownerReferences", message));
     }
-    Ok(())
+    if causes.is_empty() { Ok(()) } else { Err(Status::invalid(resource, text(metadata, "name"), &causes)) }
 }

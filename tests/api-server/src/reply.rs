@@ -50,7 +50,7 @@ impl Reply {
     }
 
     /// What is there by now, without waiting: the whole body, or the next event; `None` where there is nothing (more).
-    pub fn next(&mut self) -> Option<Bytes> {
+    pub fn try_next(&mut self) -> Option<Bytes> {
         match &mut self.0 {
             Content::Whole(bytes) => bytes.take(),
             Content::Watch(stream) => stream.shared.lock().watches.get_mut(&stream.id)?.queue.pop_front(),

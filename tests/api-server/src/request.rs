@@ -124,8 +124,9 @@ pub(crate) fn read(request: Request<Bytes>) -> Result<Route, Status> {
         let known = path == "/version" || path.starts_with("/api");
         return Ok(if known { Route::Discovery(path.to_owned()) } else { Route::Nowhere });
     };
-    if !matches!((subresource, resource.has_status), ("", _) | ("status", true)) {
-        return Ok(Route::Nowhere);
+    let is_known = subresource.is_empty() || (subresource == "status" && resource.has_status);
+    if !is_known || (resource.custom && namespace.is_empty() && parts.method == Method::POST) {
+        return if resource.custom { Ok(Route::Nowhere) } else { Err(Status::nothing()) };
     }
     let header = |name| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let mut options =

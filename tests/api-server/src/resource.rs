@@ -23,10 +23,6 @@ pub(crate) struct Resource {
     pub(crate) custom: bool,
     /// It has a subresource status.
     pub(crate) has_status: bool,
-    /// A PUT makes what is not there.
-    pub(crate) put_creates: bool,
-    /// A PUT without a resourceVersion is not refused.
-    pub(crate) unconditional: bool,
     /// Where its objects are: two groups may serve the same ones.
     pub(crate) store: usize,
     pub(crate) schema: Schema,
@@ -47,8 +43,6 @@ impl Resource {
             namespaced,
             custom: false,
             has_status: kind == "Namespace",
-            put_creates: matches!(kind, "Event" | "Lease"),
-            unconditional: kind != "Lease",
             store,
             schema: Schema::open([("metadata", metadata())]),
         }
@@ -74,8 +68,6 @@ impl Resource {
             namespaced: spec["scope"] == "Namespaced",
             custom: true,
             has_status: spec["versions"][0]["subresources"]["status"].is_object(),
-            put_creates: false,
-            unconditional: false,
             store,
             schema,
         })
@@ -86,14 +78,19 @@ impl Resource {
         if self.group.is_empty() { self.plural.clone() } else { format!("{}.{}", self.plural, self.group) }
     }
 
-    /// Its kind with its group, as messages have it.
-    pub(crate) fn kind_qualified(&self) -> String {
-        if self.group.is_empty() { self.kind.clone() } else { format!("{}.{}", self.kind, self.group) }
-    }
-
     /// Whether its objects are kept in the form of another group.
     pub(crate) fn is_other_form(&self) -> bool {
         self.kind == "Event" && self.group.is_empty()
+    }
+
+    /// Whether a PUT makes what is not there.
+    pub(crate) fn put_creates(&self) -> bool {
+        matches!(self.kind.as_str(), "Event" | "Lease")
+    }
+
+    /// Whether a change without a resourceVersion is not refused.
+    pub(crate) fn is_unconditional(&self) -> bool {
+        !self.custom && self.kind != "Lease"
     }
 
     /// The key of an object of it.

@@ -81,27 +81,27 @@ impl Schema {
         self.properties.insert(name.to_owned(), schema);
     }
 
-    /// Prunes what is unknown and fills in what is missing.
-    pub(crate) fn fill(&self, value: &mut Value) {
+    /// Prunes what is unknown and fills in what is missing; the path of what is null then, where something is.
+    pub(crate) fn fill(&self, value: &mut Value) -> Option<String> {
         match value {
             Value::Object(fields) => self.fill_fields(fields),
             Value::Array(items) => {
-                if let Some(schema) = &self.items {
-                    items.iter_mut().for_each(|item| schema.fill(item));
-                }
+                let schema = self.items.as_ref()?;
+                let nulls = items.iter_mut().enumerate();
+                nulls.filter_map(|(at, item)| below(&format!("[{at}]"), schema, item)).last()
             }
-            _ => {}
+            _ => None,
         }
     }
 
-    fn fill_fields(&self, fields: &mut Map<String, Value>) {
+    fn fill_fields(&self, fields: &mut Map<String, Value>) -> Option<String> {
         if let Some(schema) = &self.values {
-            fields.values_mut().for_each(|value| schema.fill(value));
-            return;
+            return fields.iter_mut().filter_map(|(name, value)| below(name, schema, value)).last();
         }
         if !self.open {
             fields.retain(|name, _| self.properties.contains_key(name));
         }
+        let mut null = None;
         for (name, schema) in &self.properties {
             if let Some(default) = &schema.default
                 && fields.get(name).is_none_or(Value::is_null)
@@ -109,8 +109,18 @@ impl Schema {
                 fields.insert(name.clone(), default.clone());
             }
             if let Some(value) = fields.get_mut(name) {
-                schema.fill(value);
+                null = below(name, schema, value).or(null);
             }
         }
+        null
     }
+}
+
+/// Fills one field or item.
+fn below(name: &str, schema: &Schema, value: &mut Value) -> Option<String> {
+    if value.is_null() {
+        return Some(name.to_owned());
+    }
+    let path = schema.fill(value)?;
+    Some(if path.starts_with('[') { format!("{name}{path}") } else { format!("{name}.{path}") })
 }

@@ -55,19 +55,50 @@ impl Status {
         Self::about(403, "Forbidden", message, resource, name)
     }
 
-    /// Refused because of one field.
-    pub(crate) fn invalid(resource: &Resource, name: &str, reason: &str, field: &str, message: &str) -> Self {
-        let text = format!("{} \"{name}\" is invalid: {field}: {message}", resource.kind_qualified());
-        let mut status = Self::new(422, "Invalid", text);
-        let cause = json!({"reason": reason, "message": message, "field": field});
-        status.details = json!({"kind": resource.kind, "causes": [cause]});
-        if !name.is_empty() {
-            status.details["name"] = json!(name);
-        }
-        if !resource.group.is_empty() {
-            status.details["group"] = json!(resource.group);
+    /// Refused because of some fields: reason, field and message of each.
+    pub(crate) fn invalid(resource: &Resource, name: &str, causes: &[(&str, &str, &str)]) -> Self {
+        Self::invalid_as(&resource.kind, &resource.group, name, causes)
+    }
+
+    /// The same, where it is told of by another name of the kind.
+    pub(crate) fn invalid_as(kind: &str, group: &str, name: &str, causes: &[(&str, &str, &str)]) -> Self {
+        let fields: Vec<String> = causes.iter().map(|(_, field, message)| format!("{field}: {message}")).collect();
+        let message = format!("{kind} \"{name}\" is invalid: {}", fields.join(", "));
+        let mut status = Self::new(422, "Invalid", message);
+        let causes =
+            causes.iter().map(|(reason, field, message)| json!({"reason": reason, "message": message, "field": field}));
+        status.details = json!({"kind": kind, "name": name, "group": group, "causes": causes.collect::<Vec<_>>()});
+        if let Some(details) = status.details.as_object_mut() {
+            details.retain(|_, value| value != "");
         }
         status
+    }
+
+    /// Refused by the metadata of a change. The real server looks at that of what is defined by a definition twice.
+    pub(crate) fn invalid_metadata(resource: &Resource, name: &str, cause: (&str, &str, &str)) -> Self {
+        let causes = [cause, cause];
+        Self::invalid(resource, name, if resource.custom { &causes } else { &causes[1..] })
+    }
+
+    /// A change needs a resourceVersion and has none.
+    pub(crate) fn unconditional(resource: &Resource, name: &str) -> Self {
+        let message = "Invalid value: 0: must be specified for an update";
+        let cause = ("FieldValueInvalid", "metadata.resourceVersion", message);
+        Self::invalid_as(&resource.plural, &resource.group, name, &[cause])
+    }
+
+    /// A patch makes something of the object that cannot be read.
+    pub(crate) fn unreadable_patch(self) -> Self {
+        if self.code != 400 {
+            return self;
+        }
+        Self::invalid_as("", "", "", &[("FieldValueInvalid", "patch", &self.message)])
+    }
+
+    /// Nothing is served there.
+    pub(crate) fn nothing() -> Self {
+        let message = "the server could not find the requested resource";
+        Self { details: json!({}), ..Self::new(404, "NotFound", message) }
     }
 
     pub(crate) fn bad_request(message: impl Into<String>) -> Self {
@@ -92,8 +123,11 @@ impl Status {
     pub fn to_json(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.reason.is_empty() {
+            body["reason"] = json!(self.reason);
+        }
         if !self.details.is_null() {
             body["details"] = self.details.clone();
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::Waker;
 
 use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::object::{Object, encode};
 use crate::render::{self, Form};
@@ -131,10 +131,18 @@ impl State {
         let from_now = matches!(options.revision.as_str(), "" | "0");
         let initial = options.initial_events.unwrap_or(from_now);
         if options.initial_events.is_some() && options.exact != Some(false) {
-            let message = "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
-            return Err(Status::new(422, "Invalid", message));
+            let message = "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan";
+            let cause = ("FieldValueForbidden", "resourceVersionMatch", message);
+            return Err(Status::invalid_as("ListOptions", "meta.k8s.io", "", &[cause]));
         }
-        let asked_for = if from_now { 0 } else { parse(&options.revision)? };
+        let asked_for = if from_now {
+            0
+        } else {
+            {
+                // The real server takes one that is none for a fault of its own here.
+                parse(&options.revision).map_err(|status| Status { code: 500, reason: "".into(), ..status })?
+            }
+        };
         let told = self.told(resource.store);
         if initial || from_now {
             if asked_for > told {
@@ -173,10 +181,5 @@ impl State {
 
 /// Reads a revision.
 pub(crate) fn parse(revision: &str) -> Result<u64, Status> {
-    revision.parse().map_err(|_| {
-        let mut status =
-            Status::bad_request(format!("Invalid value: \"{revision}\": strconv.ParseUint: invalid syntax"));
-        status.details = Value::Null;
-        status
-    })
+    revision.parse().map_err(|_| Status::bad_request(format!("resourceVersion: invalid value: {revision}")))
 }

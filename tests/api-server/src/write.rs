@@ -57,11 +57,12 @@ impl State {
         }
         if name.is_empty() {
             let message = "Required value: name or generateName is required";
-            return Err(Status::invalid(resource, "", "FieldValueRequired", "metadata.name", message));
+            let causes = [("FieldValueRequired", "metadata.name", message), kinds::UNCHECKED];
+            return Err(Status::invalid(resource, "", if resource.custom { &causes } else { &causes[..1] }));
         }
         if !text(metadata, "resourceVersion").is_empty() {
             let message = "resourceVersion should not be set on objects to be created";
-            return Err(Status::new(500, "InternalError", message));
+            return Err(Status::new(500, "", message));
         }
         for field in ["deletionTimestamp", "deletionGracePeriodSeconds", "generation"] {
             remove(metadata, field);
@@ -82,7 +83,8 @@ impl State {
         if self.get(resource.store, &key).is_some() {
             return Err(Status::already_exists(resource, &name));
         }
-        let created = Object::new(value, owned);
+        let mut created = Object::new(value, owned);
+        created.is_new = created.value.get("status").is_some() && resource.custom;
         if by.dry_run {
             return Ok((201, Arc::new(created)));
         }
@@ -120,7 +122,7 @@ impl State {
             return Err(Status::bad_request(message));
         }
         let Some(before) = self.get(spot.resource.store, &spot.key()).cloned() else {
-            if spot.resource.put_creates && asked.subresource.is_empty() {
+            if spot.resource.put_creates() && asked.subresource.is_empty() {
                 return self.create_at(&spot, value, Vec::new(), by);
             }
             return Err(Status::not_found(spot.resource, spot.name));
@@ -132,12 +134,7 @@ impl State {
             return Err(Status::conflict(spot.resource, spot.name, &why));
         }
         if text(&value["metadata"], "resourceVersion").is_empty() {
-            if !spot.resource.unconditional {
-                let message = "Invalid value: 0: must be specified for an update";
-                let field = "metadata.resourceVersion";
-                return Err(Status::invalid(spot.resource, spot.name, "FieldValueInvalid", field, message));
-            }
-            value["metadata"]["resourceVersion"] = json!(before.revision());
+            at_any_version(&spot, &before, &mut value)?;
         }
         self.change(&spot, &before, value, None, by)
     }
@@ -148,12 +145,8 @@ impl State {
         let spot = Spot { resource: call.resource, namespace: &asked.namespace, name: &asked.name };
         if options.patch == Some(PatchKind::Apply) {
             let Some(manager) = options.manager.as_deref().filter(|manager| !manager.is_empty()) else {
-                let field = "fieldManager";
-                let message = "Required value: is required for apply patch";
-                let mut status = Status::invalid(spot.resource, "", "FieldValueRequired", field, message);
-                status.details["group"] = json!("meta.k8s.io");
-                status.details["kind"] = json!("PatchOptions");
-                return Err(status);
+                let cause = ("FieldValueRequired", "fieldManager", "Required value: is required for apply patch");
+                return Err(Status::invalid_as("PatchOptions", "meta.k8s.io", "", &[cause]));
             };
             return self.apply(&spot, asked.body.clone(), manager, by);
         }
@@ -163,11 +156,19 @@ impl State {
         let patch = if spot.resource.is_other_form() { from_core_event(&asked.body) } else { asked.body.clone() };
         let mut value = before.value.clone();
         fields::merge_patch(&mut value, patch);
-        object::tidy_metadata(&mut value)?;
-        if text(&value["metadata"], "resourceVersion").is_empty() {
-            value["metadata"]["resourceVersion"] = json!(before.revision());
+        object::tidy_metadata(&mut value).map_err(Status::unreadable_patch)?;
+        for (field, wanted) in [("name", before.name()), ("namespace", before.namespace())] {
+            let found = text(&value["metadata"], field);
+            if !found.is_empty() && found != wanted {
+                let message =
+                    format!("the {field} of the object ({found}) does not match the {field} on the URL ({wanted})");
+                return Err(Status::bad_request(message));
+            }
         }
-        self.change(&spot, &before, value, None, by)
+        if text(&value["metadata"], "resourceVersion").is_empty() {
+            at_any_version(&spot, &before, &mut value)?;
+        }
+        self.change(&spot, &before, value, None, by).map_err(Status::unreadable_patch)
     }
 
     /// Applies what a manager wants of an object, and makes the object where there is none.
@@ -200,11 +201,17 @@ impl State {
             value["metadata"]["name"] = json!(spot.name);
             return self.create_at(spot, value, vec![owned], by);
         };
-        let mut value = fields::merge(schema, &before.value, &applied);
+        // With a status only that is merged, because nothing else counts.
+        let live = if status {
+            json!({"metadata": before.metadata(), "status": before.value["status"]})
+        } else {
+            before.value.clone()
+        };
+        let mut value = fields::merge(schema, live, &applied);
         let is_own = |one: &&Owned| one.manager == manager && one.status == status;
         if let Some(last) = before.owned.iter().find(is_own) {
             let others: Vec<&Value> = before.owned.iter().filter(|one| !is_own(one)).map(|one| &*one.fields).collect();
-            fields::prune(schema, &mut value, &last.fields, Some(&owned.fields), &others);
+            fields::prune_within(schema, &mut value, &last.fields, Some(&owned.fields), &others);
         }
         object::tidy_metadata(&mut value)?;
         self.change(spot, &before, value, Some(owned), by)
@@ -221,7 +228,7 @@ impl State {
     ) -> Written {
         let after = settled(spot.resource, before, value, by.subresource == "status")?;
         let owned = owners(spot.resource, before, &after, applied);
-        if after == before.value && owned == before.owned {
+        if after == before.value && owned == before.owned && !before.is_new {
             return Ok((200, Arc::clone(before)));
         }
         let is_over = is_being_deleted(&after)
@@ -233,21 +240,28 @@ impl State {
         }
         if is_over {
             let last = self.commit(spot.resource.store, &spot.key(), None, by);
-            // The answer is the version that was sent, at the revision of its end.
-            let revision = self.revision;
-            return last
-                .map(|_| (200, Arc::new(next.at(revision))))
-                .ok_or_else(|| Status::not_found(spot.resource, spot.name));
+            // The answer is the version that was sent, at the revision of the one before.
+            return last.map(|_| (200, Arc::new(next))).ok_or_else(|| Status::not_found(spot.resource, spot.name));
         }
         let written = self.commit(spot.resource.store, &spot.key(), Some(next), by);
         written.map(|written| (200, written)).ok_or_else(|| Status::not_found(spot.resource, spot.name))
     }
 }
 
+/// A change of the newest version, whichever that is, where the kind allows such.
+fn at_any_version(spot: &Spot<'_>, before: &Object, value: &mut Value) -> Result<(), Status> {
+    if !spot.resource.is_unconditional() {
+        return Err(Status::unconditional(spot.resource, spot.name));
+    }
+    value["metadata"]["resourceVersion"] = json!(before.revision());
+    Ok(())
+}
+
+/// A uid of version 4 made of two numbers.
 fn uid_of((first, second): (u64, u64)) -> String {
-    let (a, b, c) = (first >> 32, (first >> 16) & 0xffff, first & 0xfff);
-    let (d, e) = (second >> 48 & 0x3fff | 0x8000, second & 0xffff_ffff_ffff);
-    format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
+    let digits = format!("{first:016x}{second:016x}");
+    let (start, rest) = digits.split_at(8);
+    format!("{start}-{}-4{}-8{}-{}", &rest[..4], &rest[5..8], &rest[9..12], &rest[12..])
 }
 
 /// What was sent, if it is an object of that kind for that place.
@@ -257,6 +271,12 @@ fn received(spot: &Spot<'_>, sent: Value) -> Result<Value, Status> {
         return Err(Status::bad_request("the body of the request is no object"));
     }
     let resource = resource::of_store(spot.resource.store).unwrap_or(spot.resource);
+    let (kind, group) = (text(&value, "kind").to_owned(), resource.group.as_str());
+    if resource.custom && !kind.is_empty() && kind != resource.kind {
+        let message = format!("Invalid value: \"{kind}\": must be {}", resource.kind);
+        let name = text(&value["metadata"], "name");
+        return Err(Status::invalid_as(&kind, group, name, &[("FieldValueInvalid", "kind", &message)]));
+    }
     for (field, wanted) in [("apiVersion", &resource.api_version), ("kind", &resource.kind)] {
         match text(&value, field) {
             "" => value[field] = json!(wanted),
@@ -282,19 +302,17 @@ fn settled(resource: &Resource, before: &Object, mut value: Value, status: bool)
     if text(metadata, "resourceVersion") != before.revision() {
         return Err(Status::modified(resource, before.name()));
     }
-    for field in ["uid", "name", "namespace"] {
-        let found = text(metadata, field);
-        if !found.is_empty() && found != text(before.metadata(), field) {
-            let message = format!("Invalid value: \"{found}\": field is immutable");
-            let path = format!("metadata.{field}");
-            return Err(Status::invalid(resource, before.name(), "FieldValueInvalid", &path, &message));
-        }
-    }
     if status {
         let mut after = before.value.clone();
         copy(&value, &mut after, "status");
         kinds::prepare(resource, &mut after, Some(&before.value))?;
         return Ok(after);
+    }
+    let uid = text(&value["metadata"], "uid");
+    if !uid.is_empty() && uid != before.uid() {
+        let message = format!("Invalid value: \"{uid}\": field is immutable");
+        let cause = ("FieldValueInvalid", "metadata.uid", message.as_str());
+        return Err(Status::invalid_metadata(resource, before.name(), cause));
     }
     let own = ["uid", "name", "namespace", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"];
     for field in own.into_iter().chain(["generation", "generateName"]) {
@@ -309,9 +327,10 @@ fn settled(resource: &Resource, before: &Object, mut value: Value, status: bool)
         && let Some(new) = finalizers(&value).find(|new| before.finalizers().all(|old| old != *new))
     {
         let message = format!(
-            "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{{\"{new}\"}}"
+            "Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers {new}"
         );
-        return Err(Status::invalid(resource, before.name(), "FieldValueForbidden", "metadata.finalizers", &message));
+        let cause = ("FieldValueForbidden", "metadata.finalizers", message.as_str());
+        return Err(Status::invalid_metadata(resource, before.name(), cause));
     }
     if resource.custom && !same_but_metadata(&before.value, &value) {
         value["metadata"]["generation"] = json!(before.metadata()["generation"].as_i64().unwrap_or_default() + 1);

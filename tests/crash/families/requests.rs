@@ -1,12 +1,15 @@
 //! Something happens at one request, and once more while the operator recovers from it.
 
+use std::collections::BTreeSet;
+
 use fastrand::Rng;
 
 use super::{SEED, Stage, Told, carry_out};
 use crate::plan::{self, Outcome};
 use crate::sim::fault::Fault;
+use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::Step;
+use crate::sim::wire::{Side, Step};
 
 /// A plan: the scenario's number, and what happens.
 type Plan = (usize, Vec<Step>);
@@ -22,44 +25,45 @@ fn run(stage: &Stage, server: &Server, (scenario, script): &Plan) -> Told<Outcom
 /// What was carried out, and how many requests each plan made after what happened last.
 pub(crate) type Carried = Vec<(Plan, usize)>;
 
-/// Each of these faults at each request of each scenario.
-pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault]) -> (Carried, bool) {
+/// Each of these faults at each request of each scenario, or so many of them, drawn by the seed.
+pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault], count: usize) -> (Carried, bool) {
     let undisturbed: Vec<Plan> = (0..stage.scenarios.len()).map(|scenario| (scenario, Vec::new())).collect();
     let (outcomes, good) =
         carry_out(&format!("{family} (undisturbed)"), &undisturbed, |server, plan| run(stage, server, plan));
     if !good {
         return (Vec::new(), false);
     }
-    let plans: Vec<Plan> = outcomes
-        .iter()
-        .enumerate()
-        .flat_map(|(scenario, outcome)| {
-            let numbers = (0..outcome.first).flat_map(|number| faults.iter().map(move |fault| (number, *fault)));
-            numbers.map(move |step| (scenario, vec![step]))
-        })
-        .collect();
+    let mut plans = Vec::new();
+    for (scenario, outcome) in outcomes.iter().enumerate() {
+        let embedded = stage.scenarios[scenario].0.platform == Kind::Embedded;
+        for (number, side) in outcome.sides.iter().enumerate().take(outcome.first) {
+            // A directory in the operator's own process has no replies: it did something or not, and cannot say which.
+            let direct = embedded && *side == Side::Platform;
+            let told = faults.iter().filter(|fault| !direct || fault.is_crash() || fault.is_plain());
+            plans.extend(told.map(|fault| (scenario, vec![(number, *fault)])));
+        }
+    }
+    let plans = drawn(plans, count);
     let (outcomes, good) = carry_out(family, &plans, |server, plan| run(stage, server, plan));
     let carried = plans.into_iter().zip(outcomes).map(|(plan, outcome)| (plan, outcome.first)).collect();
     (carried, good)
 }
 
-/// Something more at a request of the recovery, so many times, drawn from all pairs.
+/// Something more at a request of the recovery, so many times, drawn from all pairs by the seed.
 pub(crate) fn double(stage: &Stage, family: &str, first: &Carried, faults: &[Fault], count: usize) -> bool {
-    let mut chance = Rng::with_seed(SEED);
-    let all: usize = first.iter().map(|(_, after)| after * faults.len()).sum();
-    let mut drawn = std::collections::BTreeSet::new();
-    while drawn.len() < count.min(all) {
-        drawn.insert(chance.usize(..all));
-    }
-    let mut plans: Vec<Plan> = Vec::new();
-    let (mut drawn, mut begin) = (drawn.into_iter().peekable(), 0);
-    for ((scenario, script), after) in first {
-        let end = begin + after * faults.len();
-        while let Some(pair) = drawn.next_if(|pair| *pair < end) {
-            let step = ((pair - begin) / faults.len(), faults[(pair - begin) % faults.len()]);
-            plans.push((*scenario, [script.clone(), vec![step]].concat()));
-        }
-        begin = end;
-    }
+    let all = first.iter().flat_map(|((scenario, script), after)| {
+        let second = (0..*after).flat_map(|number| faults.iter().map(move |fault| (number, *fault)));
+        second.map(move |step| (*scenario, script, step))
+    });
+    let plans = drawn(all.collect(), count);
+    let plans: Vec<Plan> =
+        plans.into_iter().map(|(scenario, script, step)| (scenario, [script.as_slice(), &[step]].concat())).collect();
     carry_out(family, &plans, |server, plan| run(stage, server, plan)).1
+}
+
+/// So many of them, in their order.
+fn drawn<T>(all: Vec<T>, count: usize) -> Vec<T> {
+    let chosen = Rng::with_seed(SEED).choose_multiple(0..all.len(), count);
+    let chosen: BTreeSet<usize> = chosen.into_iter().collect();
+    all.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, plan)| plan).collect()
 }

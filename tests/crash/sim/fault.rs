@@ -64,6 +64,11 @@ impl Fault {
         Self::CRASHES.contains(&self)
     }
 
+    /// Whether it is no more than a lost connection.
+    pub(crate) fn is_plain(self) -> bool {
+        matches!(self, Self::Reset | Self::Lost)
+    }
+
     /// Whether the server gets the request.
     pub(crate) fn is_applied(self) -> bool {
         !matches!(self, Self::CrashBefore | Self::Reset | Self::Hang | Self::Html | Self::Envelope | Self::Status(_))

@@ -143,6 +143,13 @@ impl Wire {
         self.state().asked.iter().filter(|asked| asked.side == side && asked.writes).count()
     }
 
+    /// Who was asked by the requests with a number, since the last step of the script.
+    pub(crate) fn sides(&self) -> Vec<Side> {
+        let state = self.state();
+        let since = state.asked.iter().rposition(|asked| asked.fault.is_some()).map_or(0, |at| at + 1);
+        state.asked[since..].iter().filter(|asked| asked.number.is_some()).map(|asked| asked.side).collect()
+    }
+
     /// How many requests with a number were made since the last step of the script.
     pub(crate) fn seen(&self) -> usize {
         self.state().seen

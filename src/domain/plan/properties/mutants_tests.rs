@@ -79,9 +79,3 @@ fn a_process_that_goes_on_though_another_one_leads_is_caught() {
     let twins = |world: &World| world.setting.shared_names && world.setting.powers.marks;
     is_caught(Engine::HasNoFence, false, twins);
 }
-
-#[test]
-fn the_shipped_engine_is_not() {
-    let found = families().iter().map(|family| Search::new(family, Engine::Shipped, BOUNDS).run()).collect::<Vec<_>>();
-    assert!(found.iter().all(|found| found.failure.is_none() && found.states > 50));
-}

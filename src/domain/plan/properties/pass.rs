@@ -276,6 +276,10 @@ impl World {
         if how == How::Adopted && unasked {
             self.breaks("nobody's object was taken unasked");
         }
+        // Whoever says that a stranger's object is ours says that its value is the one in the Secret.
+        if how == How::Adopted && resolved && self.object(id).is_some_and(|object| !object.made) {
+            self.handled = true;
+        }
         status.adopted = match how {
             How::Created | How::Recreated => false,
             How::Adopted | How::TakenOver => true,

@@ -113,7 +113,7 @@ fn a_forgotten_revision_is_gone() {
     server.compact();
     let since = format!("{SECRETS}&resourceVersion={old}");
     let mut gone = watch(&server, &since);
-    let event: Value = serde_json::from_slice(&gone.next().unwrap()).unwrap();
+    let event: Value = serde_json::from_slice(&gone.try_next().unwrap()).unwrap();
     assert_eq!((&event["type"], &event["object"]["code"]), (&json!("ERROR"), &json!(410)));
     assert_eq!(event["object"]["reason"], "Expired");
     assert!(gone.has_ended());
@@ -152,19 +152,19 @@ fn a_restored_snapshot_is_all_there_is_and_what_came_after_it_is_forgotten() {
     let server = server();
     let kept = server.apply(secret("kept")).unwrap();
     let snapshot = server.snapshot();
-    let lost = server.apply(secret("lost")).unwrap();
+    let after = server.apply(secret("lost")).unwrap();
     server.delete("Secret", "default", "kept");
     let last = server.revision();
     let mut open = watch(&server, &format!("{SECRETS}&resourceVersion={last}"));
     server.restore(&snapshot);
-    assert!(open.has_ended() && open.next().is_none());
+    assert!(open.has_ended() && open.try_next().is_none());
     assert_eq!(server.all("Secret"), [kept]);
     assert!(server.revision() > last);
     let mut gone = watch(&server, &format!("{SECRETS}&resourceVersion={last}"));
-    assert!(String::from_utf8(gone.next().unwrap().to_vec()).unwrap().contains("410"));
+    assert!(String::from_utf8(gone.try_next().unwrap().to_vec()).unwrap().contains("410"));
     // Neither uid nor revision comes a second time.
     let again = server.apply(secret("lost")).unwrap();
-    assert_ne!(again["metadata"]["uid"], lost["metadata"]["uid"]);
+    assert_ne!(again["metadata"]["uid"], after["metadata"]["uid"]);
     assert!(again["metadata"]["resourceVersion"].as_str().unwrap().parse::<u64>().unwrap() > last);
 }
 

@@ -27,7 +27,7 @@ fn ask(server: &ApiServer, method: Method, uri: &str, body: &Value) -> Response<
 fn answer(server: &ApiServer, method: Method, uri: &str, body: &Value) -> (u16, Value) {
     let response = ask(server, method, uri, body);
     let code = response.status().as_u16();
-    (code, serde_json::from_slice(&response.into_body().next().unwrap()).unwrap())
+    (code, serde_json::from_slice(&response.into_body().try_next().unwrap()).unwrap())
 }
 
 /// Opens a watch.
@@ -38,7 +38,7 @@ fn watch(server: &ApiServer, uri: &str) -> Reply {
 /// What a watch has been told since it was asked last: type, name and resourceVersion.
 fn told(watch: &mut Reply) -> Vec<(String, String, u64)> {
     let mut all = Vec::new();
-    while let Some(line) = watch.next() {
+    while let Some(line) = watch.try_next() {
         let event: Value = serde_json::from_slice(&line).unwrap();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let metadata = &event["object"]["metadata"];
@@ -58,5 +58,5 @@ fn secret(name: &str) -> Value {
 }
 
 fn platform(name: &str) -> Value {
-    json!({"kind": "Platform", "metadata": {"name": name}, "spec": {"type": "Embedded"}})
+    json!({"kind": "Platform", "metadata": {"name": name}, "spec": {"embedded": {}}})
 }
