@@ -5,7 +5,7 @@ mod page;
 mod proof;
 mod search;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
@@ -52,7 +52,7 @@ struct State {
     /// By value: the keys that it has in Secrets.
     values: BTreeMap<String, Vec<String>>,
     /// Values of Secrets that may not hold another key's.
-    kept: BTreeMap<(String, String), ()>,
+    kept: BTreeSet<(String, String)>,
     said: Vec<u8>,
     /// Where an engine that is broken on purpose tells what a Secret holds.
     leak: Option<Leak>,
@@ -158,7 +158,7 @@ impl Canaries {
                     keys.push(key.clone());
                 }
             }
-            state.kept.insert((key.clone(), value), ());
+            state.kept.insert((key.clone(), value));
         }
     }
 
@@ -191,7 +191,7 @@ impl Canaries {
                 return Err(format!("{place} holds a secret ({keys:?}) {}: {}", found.form, around(text, found.at)));
             }
         }
-        for (key, value) in state.kept.keys() {
+        for (key, value) in &state.kept {
             for found in search.find(value.as_bytes()) {
                 let own = values[found.value].1;
                 let moved = STAGED.contains(&key.as_str()) && own.iter().all(|own| STAGED.contains(&own.as_str()));
