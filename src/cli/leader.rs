@@ -1,48 +1,10 @@
-//! Leading, of several operators one.
+//! The name of one of several operators.
 
-use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-
-use super::Failure;
-use crate::kubernetes::lease::Elector;
 
 /// A name that no other process has: the pod's or the machine's, and a random part.
 pub(super) fn identity(pod: Option<&str>) -> String {
     let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     let name = pod.filter(|pod| !pod.is_empty()).unwrap_or(host.trim());
     format!("{}_{}", if name.is_empty() { "org-operator" } else { name }, Uuid::new_v4())
-}
-
-/// Does `work`, which ends after `stop`, while this process leads, and then gives the Lease up.
-///
-/// Where the lead is lost, `stop` is cancelled, what is in flight may end as long as it can still be stored, and the
-/// process fails. It does not become a candidate again: what it knows (caches, delays, counts, an open directory) is from
-/// before another led, and a new process knows nothing wrong.
-pub(super) async fn lead(
-    mut elector: Elector,
-    stop: CancellationToken,
-    work: impl Future<Output = Result<(), Failure>>,
-) -> Result<(), Failure> {
-    let (done, over) = (CancellationToken::new(), CancellationToken::new());
-    let (worked, nothing_left) = (done.clone(), over.clone());
-    // In a task of its own: whatever the controllers do, the Lease is renewed.
-    let holding = tokio::spawn(async move {
-        let held = elector.hold(&worked).await;
-        if let Err(lost) = held {
-            tracing::error!(error = &lost as &dyn std::error::Error, "stopping: this process does not lead any more");
-            stop.cancel();
-            worked.run_until_cancelled(elector.over()).await;
-            nothing_left.cancel();
-            return Err(lost);
-        }
-        elector.release().await;
-        Ok(())
-    });
-    let worked = tokio::select! {
-        worked = work => worked,
-        () = over.cancelled() => Ok(()),
-    };
-    done.cancel();
-    holding.await??;
-    worked
 }

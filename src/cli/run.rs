@@ -23,7 +23,7 @@ use crate::embedded::Directory;
 use crate::fence::Fence;
 use crate::keys::KeyPool;
 use crate::kubernetes::fenced::fenced;
-use crate::kubernetes::lease::Elector;
+use crate::kubernetes::lease::{Elector, lead};
 use crate::kubernetes::owner;
 use crate::kubernetes::secret::SecretStore;
 use crate::platform::http::Transport;
@@ -169,7 +169,7 @@ impl Run {
                         let directory = self.directory().await?;
                         self.work(fenced(client.clone(), &fence), fence, owner_id, directory, process).await
                     };
-                    leader::lead(elector, stop.clone(), work).await?;
+                    lead(elector, stop.clone(), work).await?;
                 }
                 () = stop.cancelled() => elector.release().await,
             }

@@ -30,11 +30,13 @@ struct Written<K> {
     writing: usize,
     /// What the watch told of meanwhile and is not known to be ours.
     early: Vec<K>,
+    /// A list was begun after the newest was written: what it shows is newer, whatever the numbers say.
+    listed: bool,
 }
 
 impl<K> Default for Written<K> {
     fn default() -> Self {
-        Self { newest: None, versions: Vec::new(), writing: 0, early: Vec::new() }
+        Self { newest: None, versions: Vec::new(), writing: 0, early: Vec::new(), listed: false }
     }
 }
 
@@ -113,6 +115,7 @@ impl<K: Resource + Clone> Recent<K> {
             None => {}
         }
         entry.newest = Some(object);
+        entry.listed = false;
     }
 
     /// The newer of the cached object and the last written one.
@@ -124,6 +127,15 @@ impl<K: Resource + Clone> Recent<K> {
             Some(newest) if is_newer(&**newest, &*cached) => Arc::clone(newest),
             // What the cache has, its watch tells of a moment later: until then the write has to be known as ours.
             _ => cached,
+        }
+    }
+
+    /// A list is begun, of that namespace or of all. It shows all that was written before, or that the API server was restored from a backup and that
+    /// what was written before is no more, though its number is higher than any that will come soon.
+    pub fn listing(&self, namespace: Option<&str>) {
+        for written in self.objects().values_mut() {
+            let found = written.newest.as_ref().and_then(|newest| newest.namespace());
+            written.listed |= namespace.is_none() || found.as_deref() == namespace;
         }
     }
 
@@ -145,7 +157,7 @@ impl<K: Resource + Clone> Recent<K> {
             }
             return true;
         }
-        let behind = written.newest.as_ref().is_some_and(|newest| is_newer(&**newest, object));
+        let behind = !written.listed && written.newest.as_ref().is_some_and(|newest| is_newer(&**newest, object));
         if written.versions.is_empty() || !behind {
             objects.remove(&uid);
         }
@@ -193,6 +205,24 @@ mod tests {
         assert!(recent.seen(&object(10)), "the second write's echo, which the cache had before");
         assert!(!recent.seen(&object(11)), "somebody else's write");
         assert_eq!(recent.freshest(object(11)).resource_version().unwrap(), "11");
+    }
+
+    #[test]
+    fn a_list_begun_after_the_write_wins_whatever_the_numbers_say() {
+        let recent = Recent::default();
+        recent.wrote(object(10));
+        assert!(!recent.seen(&object(8)), "a watch that lags behind");
+        assert_eq!(recent.freshest(object(8)).resource_version().unwrap(), "10");
+        recent.listing(Some("elsewhere"));
+        assert!(!recent.seen(&object(8)), "the list of another namespace");
+        recent.listing(None);
+        assert_eq!(recent.freshest(object(8)).resource_version().unwrap(), "10", "until the list is there");
+        recent.wrote(object(11));
+        assert!(!recent.seen(&object(8)), "a list that was begun before the write");
+        assert_eq!(recent.freshest(object(8)).resource_version().unwrap(), "11");
+        recent.listing(None);
+        assert!(!recent.seen(&object(8)), "the API server was restored");
+        assert_eq!(recent.freshest(object(8)).resource_version().unwrap(), "8");
     }
 
     #[test]

@@ -177,12 +177,14 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
     let seen = Seen::default();
     let again = Arc::clone(&queues);
     K::objects(&context).recent.pushes_by(move |object| K::queue(&again).push(object));
+    let namespace = api.namespace().map(str::to_owned);
     let config = watcher::Config::default().page_size(PAGE);
     let events = watcher(api, config).modify(prune).default_backoff().reflect(writer);
     events
         .for_each(|event| {
             match event {
-                Ok(Event::Init | Event::InitDone) => {}
+                Ok(Event::Init) => K::objects(&context).recent.listing(namespace.as_deref()),
+                Ok(Event::InitDone) => {}
                 Ok(Event::InitApply(object) | Event::Apply(object)) => {
                     let echo = K::objects(&context).recent.seen(&object);
                     // An echo of a write that an older manifest was reconciled for hides the newer manifest.

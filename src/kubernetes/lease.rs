@@ -13,8 +13,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use tokio::time::Instant;
 
 pub mod elector;
+pub mod lead;
 
 pub use elector::{Elector, Lost};
+pub use lead::lead;
 
 /// How long a Lease lasts that is not renewed. Longer than its holder acts on it: see [`crate::fence`].
 pub const DURATION: Duration = Duration::from_secs(15);

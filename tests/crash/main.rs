@@ -15,7 +15,7 @@ mod scenario;
 mod settle;
 mod sim;
 
-use families::{Stage, canary, double, mutants, single};
+use families::{Stage, canary, double, leaders, mutants, replay_leaders, replay_storm, single, storms};
 use sim::broken::Broken;
 use sim::fault::Fault;
 use sim::server::Server;
@@ -26,6 +26,9 @@ const SOME: usize = 2_500;
 const AT_NIGHT: usize = 20_000;
 /// Set for as much as there is time for at night.
 const NIGHTLY: &str = "ORG_OPERATOR_NIGHTLY";
+
+/// Carried out only where they are named: not all that they found is mended yet, and docs/reliability.md says what is open.
+const OPEN: [&str; 2] = ["leaders", "storms"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -39,9 +42,16 @@ fn main() {
 
 /// Carries out all families on the scenarios whose names begin so.
 fn prove(prefix: &str, families: &[String]) -> bool {
-    let wanted = |family: &str| families.is_empty() || families.iter().any(|name| name == family);
+    let wanted = |family: &str| match families {
+        [] => !OPEN.contains(&family),
+        named => named.iter().any(|name| name == family),
+    };
     let mut scenarios = scenario::all();
     scenarios.retain(|scenario| scenario.label().starts_with(prefix));
+    if scenarios.is_empty() {
+        println!("crash: nothing is carried out: no scenario's name begins with {prefix}");
+        return true;
+    }
     let stage = Stage::prepare(scenarios);
     let count = if std::env::var_os(NIGHTLY).is_some() { AT_NIGHT } else { SOME };
     let mut good = true;
@@ -61,12 +71,23 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("mutants") {
         good &= mutants();
     }
+    if wanted("leaders") {
+        good &= leaders(&stage);
+    }
+    if wanted("storms") {
+        good &= storms(prefix);
+    }
     good
 }
 
 /// Carries out one plan again, as its failure names it, and tells its story; with an engine that is broken on purpose where
 /// the first word says how.
 fn replay(words: &[String]) -> bool {
+    match words.split_first() {
+        Some((family, rest)) if family == "leaders" => return replay_leaders(rest),
+        Some((family, rest)) if family == "storm" => return replay_storm(rest),
+        _ => {}
+    }
     let broken: Option<Broken> = words.first().and_then(|word| word.parse().ok());
     let words = &words[usize::from(broken.is_some())..];
     let (name, script) = words.split_first().expect("replay [BROKEN] SCENARIO [NUMBER:FAULT …]");

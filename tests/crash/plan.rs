@@ -10,7 +10,7 @@ use crate::sim::World;
 use crate::sim::broken::Broken;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::{Side, Step};
+use crate::sim::wire::{Side, Step, Wire};
 
 /// What came of a plan.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub(crate) struct Outcome {
     pub(crate) first: usize,
     /// Who was asked by each of them.
     pub(crate) sides: Vec<Side>,
-    /// Which of them may have changed something, by their numbers.
+    /// Which of the requests may have changed something, by their numbers.
     pub(crate) writing: Vec<usize>,
     /// What a person was asked to decide.
     pub(crate) asked: Vec<String>,
@@ -76,10 +76,10 @@ pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step])
     world.wire.play(script);
     settle(world)?;
     let retained = usize::from(scenario.name == "organization-retain");
-    let twins = usize::from(scenario.name.ends_with("-twin"));
     let unanswered = script.iter().any(|(_, fault)| !fault.is_crash());
+    let twins = usize::from(scenario.name.ends_with("-twin"));
     let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, twins, retained, unanswered, ended })?;
+    oracle::check(world, Expected { platform: scenario.platform, retained, unanswered, ended, twins })?;
     // Only where a platform tells nobody whose an object is may a person be asked.
     let alone = matches!(scenario.platform, Kind::Embedded);
     if alone && !world.asked.is_empty() {
@@ -89,19 +89,25 @@ pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step])
 }
 
 /// All that was asked, for who has to find out why.
-fn story(world: &World) -> String {
-    let mut story = String::new();
-    for asked in world.wire.asked() {
-        let number = asked.number.map_or_else(String::new, |number| number.to_string());
-        let fault = asked.fault.map_or_else(String::new, |fault| format!(" !! {fault}"));
-        let time = asked.at.strftime("%H:%M:%S%.3f");
-        let _ = writeln!(story, "{time} {number:>4} {:?} {} -> {}{fault}", asked.side, asked.what, asked.answer);
-    }
+pub(crate) fn story(world: &World) -> String {
+    let mut story = told(&world.wire);
     for kind in crate::settle::KINDS {
         for object in world.api.all(kind) {
             let (metadata, status) = (&object["metadata"], &object["status"]);
             let _ = writeln!(story, "{kind} {metadata} {status}");
         }
+    }
+    story
+}
+
+/// What was asked over that wire.
+pub(crate) fn told(wire: &Wire) -> String {
+    let mut story = String::new();
+    for asked in wire.asked() {
+        let number = asked.number.map_or_else(String::new, |number| number.to_string());
+        let fault = asked.fault.map_or_else(String::new, |fault| format!(" !! {fault}"));
+        let time = asked.at.strftime("%H:%M:%S%.3f");
+        let _ = writeln!(story, "{time} {number:>4} {:?} {} -> {}{fault}", asked.side, asked.what, asked.answer);
     }
     story
 }

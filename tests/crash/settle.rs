@@ -46,7 +46,7 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
 }
 
 /// What is looked at while an operator lives.
-struct Watch {
+pub(crate) struct Watch {
     seen: (u64, usize),
     since: Timestamp,
     /// Since when nobody has written to the API server: what the objects say has stood for so long.
@@ -56,22 +56,22 @@ struct Watch {
 }
 
 impl Watch {
-    fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World) -> Self {
         let now = world.time.now();
         Self { seen: changes(world), since: now, stands: now, wrong: None }
     }
 
     /// Whether all is settled and has been quiet for long enough.
-    fn look(&mut self, world: &mut World) -> bool {
+    pub(crate) fn look(&mut self, world: &mut World) -> bool {
         let (now, seen) = (world.time.now(), changes(world));
         if seen != self.seen {
             let stands = if seen.0 == self.seen.0 { self.stands } else { now };
             *self = Self { seen, since: now, stands, wrong: moment::check(world).err() };
             // What comes after the last change only looks.
             world.busy = world.wire.seen();
-        }
-        if self.wrong.is_some() {
-            return true;
+            if self.wrong.is_some() {
+                return true;
+            }
         }
         let lasts = |since: Timestamp| now.duration_since(since).unsigned_abs() >= QUIET;
         if !world.wire.is_played() || !lasts(self.stands) {

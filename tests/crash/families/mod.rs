@@ -1,8 +1,10 @@
 //! The families of plans, and how each is carried out on every core.
 
 mod canary;
+mod leaders;
 mod mutants;
 mod requests;
+mod storms;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -15,8 +17,10 @@ use crate::sim::Kept;
 use crate::sim::server::Server;
 
 pub(crate) use canary::canary;
+pub(crate) use leaders::{leaders, replay as replay_leaders};
 pub(crate) use mutants::mutants;
 pub(crate) use requests::{double, single};
+pub(crate) use storms::{replay as replay_storm, storms};
 
 /// Where chance begins, for what is drawn.
 pub(crate) const SEED: u64 = 6;

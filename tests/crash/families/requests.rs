@@ -63,7 +63,7 @@ pub(crate) fn double(stage: &Stage, family: &str, first: &Carried, faults: &[Fau
 
 /// So many of them, in their order.
 fn drawn<T>(all: Vec<T>, count: usize) -> Vec<T> {
-    let chosen = Rng::with_seed(SEED).choose_multiple(0..all.len(), count);
+    let chosen = Rng::with_seed(SEED).choose_multiple(0..all.len(), count.min(all.len()));
     let chosen: BTreeSet<usize> = chosen.into_iter().collect();
     all.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, plan)| plan).collect()
 }

@@ -13,9 +13,10 @@ use crate::settle::settle;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::{Kept, World};
-use manifests::{Manifests, NAMESPACE};
+use manifests::Manifests;
 
-pub(crate) use planted::{BYSTANDER, STRANGERS};
+pub(crate) use manifests::{NAMESPACE, PLATFORMS};
+pub(crate) use planted::{BYSTANDER, STRANGERS, rockit_account_again};
 
 /// What a person does.
 #[derive(Clone)]
@@ -82,6 +83,32 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// What a storm comes over, and what a person has at hand to make it again.
+pub(crate) struct Shore {
+    pub(crate) scenario: Scenario,
+    pub(crate) surroundings: Vec<Value>,
+    /// Parents before what hangs on them.
+    pub(crate) resources: Vec<Value>,
+}
+
+/// An organisation with a person, and a machine with a token, on that platform.
+pub(crate) fn shore(platform: Kind) -> Shore {
+    let make = Manifests(platform);
+    let mut resources = vec![make.organization(), make.machine(), make.person(), make.token()];
+    if platform == Kind::Rockfish {
+        // Its users are everybody's, and stay when they leave an organisation.
+        resources[1]["spec"]["adoptionPolicy"] = json!("IfExists");
+        resources[2]["spec"]["adoptionPolicy"] = json!("IfExists");
+    }
+    let mut before = vec![Deed::Apply(make.organization())];
+    if platform == Kind::Rockit {
+        before.extend([Deed::Settle, Deed::Plant(planted::rockit_account)]);
+    }
+    before.extend(resources.iter().cloned().map(Deed::Apply));
+    let scenario = Scenario { platform, name: "storm", quirk: None, before, act: vec![] };
+    Shore { scenario, surroundings: make.surroundings(), resources }
 }
 
 /// All that is done.

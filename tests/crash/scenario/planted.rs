@@ -69,16 +69,31 @@ pub(super) fn acme(world: &World) {
 }
 
 /// The machine account for which the users of the organisation are managed, and the Secret with its key.
-pub(super) fn rockit_account(world: &World) {
+pub(crate) fn rockit_account(world: &World) {
     let truth = world.truth();
     let acme = truth.organizations.iter().find(|found| found.record.name == "acme").expect("the organisation");
     let key = user(world, &acme.record.id, "operator", &ROCKIT).expect("a key");
+    account_secret(world, &key);
+}
+
+/// The same once more, where the organisation, the account or its Secret is another by now.
+pub(crate) fn rockit_account_again(world: &World) {
+    let truth = world.truth();
+    let Some(acme) = truth.organizations.iter().find(|found| found.record.name == "acme") else { return };
+    match acme.users.iter().find(|user| user.record.username == "operator").and_then(|user| user.key.as_ref()) {
+        Some(key) => account_secret(world, key),
+        None => rockit_account(world),
+    }
+}
+
+fn account_secret(world: &World, key: &SecretString) {
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "Opaque",
         "metadata": { "name": "account", "namespace": NAMESPACE },
         "data": { "apiKey": STANDARD.encode(key.expose_secret()) },
     });
-    world.api.apply(secret).expect("a Secret");
+    // Its namespace may be going.
+    let _ = world.api.apply(secret);
 }
 
 /// A stranger's organisation with the name of ours, and in it a user with the address of ours.

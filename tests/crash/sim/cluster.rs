@@ -8,6 +8,7 @@ use kube::client::Body;
 use serde_json::json;
 
 use super::fault::Fault;
+use super::stop::Stop;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
 use crate::canary::Canaries;
@@ -47,6 +48,10 @@ impl Cluster {
             what.push_str(&String::from_utf8_lossy(request.body()));
         }
         let writes = request.method() != "GET" && !what.contains("dryRun=All");
+        let unsent = || std::io::Error::new(std::io::ErrorKind::NotConnected, "nothing was sent");
+        if !self.wire.standstill().gate(writes).await {
+            return Err(unsent());
+        }
         let turn = self.wire.turn(self.time.now(), Side::Cluster, writes, !is_collection(&request), what);
         let (entry, fault) = match turn {
             Turn::Go(entry, fault) => (entry, fault),
@@ -57,7 +62,17 @@ impl Cluster {
             canaries.cluster(&request);
         }
         let mut answer = None;
-        if fault.is_none_or(Fault::is_applied) {
+        match fault {
+            Some(Fault::Stop(Stop::Before)) if !self.wire.standstill().before(writes).await => return Err(unsent()),
+            Some(Fault::Stop(Stop::Hold)) => self.wire.standstill().stand_still(false).await,
+            Some(Fault::Stop(Stop::Sent)) => {
+                let (api, request) = (self.api.clone(), request.clone());
+                answer = self.wire.standstill().sent(move || api.handle(request)).await;
+            }
+            _ => {}
+        }
+        let resumed = matches!(fault, Some(Fault::Stop(Stop::Before | Stop::Hold)));
+        if resumed || fault.is_none_or(Fault::is_applied) {
             if fault == Some(Fault::Twice) {
                 drop(self.api.handle(request.clone()));
             }
@@ -67,9 +82,15 @@ impl Cluster {
         if !self.wire.answered(entry, fault, status) {
             return std::future::pending().await;
         }
+        if let Some(Fault::Stop(Stop::Applied | Stop::Lost)) = fault {
+            self.wire.standstill().stand_still(true).await;
+        }
         let lost = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
         match (fault, answer) {
-            (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => Ok(answer.map(Either::Left)),
+            (Some(Fault::Stop(Stop::Lost)), _) => Err(lost()),
+            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => {
+                Ok(answer.map(Either::Left))
+            }
             (Some(Fault::Cut), Some(answer)) => {
                 let (head, body) = answer.into_parts();
                 let whole = body.collect().await.map_err(std::io::Error::other)?.to_bytes();

@@ -13,6 +13,7 @@ use secrecy::SecretString;
 use super::broken::Layer;
 use super::fault::Fault;
 use super::server::Server;
+use super::stop::Stop;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
 
@@ -36,11 +37,21 @@ impl Wired {
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {
         let unknown = |message: &str| Error::new(FaultKind::Unavailable(None), what.clone(), message.to_owned());
+        // The directory asks the fence itself.
+        self.wire.standstill().gate(writes).await;
         let (entry, fault) = match self.wire.turn(self.time.now(), Side::Platform, writes, true, what.clone()) {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
-        let answer = fault.is_none_or(Fault::is_applied).then(|| self.server.run(move || work));
+        // A call within the process is not on its way anywhere.
+        match fault {
+            Some(Fault::Stop(Stop::Before | Stop::Sent)) => self.wire.standstill().stand_still(true).await,
+            Some(Fault::Stop(Stop::Hold)) => self.wire.standstill().stand_still(false).await,
+            _ => {}
+        }
+        let resumed = matches!(fault, Some(Fault::Stop(Stop::Before | Stop::Sent | Stop::Hold)));
+        let applied = resumed || fault.is_none_or(Fault::is_applied);
+        let answer = applied.then(|| self.server.run(move || work));
         let said = match &answer {
             None => "nothing".to_owned(),
             Some(Ok(_)) => "ok".to_owned(),
@@ -49,8 +60,12 @@ impl Wired {
         if !self.wire.answered(entry, fault, said) {
             return std::future::pending().await;
         }
+        if let Some(Fault::Stop(Stop::Applied | Stop::Lost)) = fault {
+            self.wire.standstill().stand_still(true).await;
+        }
         match (fault, answer) {
             (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => answer,
+            (Some(Fault::Stop(stop)), Some(answer)) if stop != Stop::Lost => answer,
             // A directory in the same process answers, or says that the disk does not; what it does not say is whether it
             // wrote.
             _ => Err(unknown("the directory's file could not be written, on purpose")),

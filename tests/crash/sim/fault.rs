@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::stop::Stop;
+
 /// What happens to a request, or to the operator at a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Fault {
@@ -28,6 +30,8 @@ pub(crate) enum Fault {
     Envelope,
     /// The same request is delivered twice, and the second answer comes back.
     Twice,
+    /// The operator is stopped there, and goes on later.
+    Stop(Stop),
     /// Refused with that status.
     Status(u16),
     /// Applied, and answered with that status all the same.
@@ -71,6 +75,9 @@ impl Fault {
 
     /// Whether the server gets the request.
     pub(crate) fn is_applied(self) -> bool {
+        if let Self::Stop(stop) = self {
+            return stop.is_applied();
+        }
         !matches!(self, Self::CrashBefore | Self::Reset | Self::Hang | Self::Html | Self::Envelope | Self::Status(_))
     }
 }
@@ -89,6 +96,7 @@ impl fmt::Display for Fault {
             Self::Html => f.write_str("html"),
             Self::Envelope => f.write_str("envelope"),
             Self::Twice => f.write_str("twice"),
+            Self::Stop(stop) => write!(f, "{stop}"),
             Self::Status(code) => write!(f, "{code}"),
             Self::StatusApplied(code) => write!(f, "{code}-applied"),
         }
@@ -99,7 +107,8 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let mut all = Self::CRASHES.iter().chain(&Self::REPLIES);
-        all.find(|fault| fault.to_string() == text).copied().ok_or_else(|| format!("no such fault: {text}"))
+        let stops = Stop::ALL.into_iter().chain([Stop::Hold]).map(Self::Stop);
+        let mut all = Self::CRASHES.into_iter().chain(Self::REPLIES).chain(stops);
+        all.find(|fault| fault.to_string() == text).ok_or_else(|| format!("no such fault: {text}"))
     }
 }

@@ -7,9 +7,12 @@ pub(crate) mod embedded;
 pub(crate) mod fault;
 pub(crate) mod operator;
 pub(crate) mod platform;
+pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod stop;
 pub(crate) mod time;
 pub(crate) mod truth;
+pub(crate) mod weather;
 pub(crate) mod wire;
 
 use std::path::Path;
@@ -18,6 +21,7 @@ use std::time::Duration;
 use api_server::{ApiServer, Snapshot};
 use org_operator::embedded::dialect::Quirk;
 use org_operator::embedded::{Directory, Hashing};
+use org_operator::fence::Fence;
 use org_operator::platform::Embedded;
 use tempfile::TempDir;
 
@@ -106,9 +110,9 @@ impl World {
     }
 
     /// The embedded platform of a life.
-    fn embedded(&self, layer: Option<Layer>) -> Wired {
+    fn embedded(&self, layer: Option<Layer>, fence: &Fence) -> Wired {
         Wired {
-            inner: Embedded::new(self.directory.clone(), self.time.clock()),
+            inner: Embedded::new(self.directory.clone(), self.time.clock()).fenced(fence.clone()),
             server: self.server.clone(),
             wire: self.wire.clone(),
             time: self.time.clone(),

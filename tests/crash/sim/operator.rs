@@ -13,6 +13,7 @@ use org_operator::controller::{Settings, watch};
 use org_operator::domain::key::KeySize;
 use org_operator::fence::Fence;
 use org_operator::keys::{self, KeyPool, PrivateKey};
+use org_operator::kubernetes::fenced::fenced;
 use org_operator::kubernetes::secret::SecretStore;
 use org_operator::platform::{AdminApi, Metered};
 use org_operator::telemetry::Metrics;
@@ -86,20 +87,20 @@ static KEYS: LazyLock<Vec<PrivateKey>> =
     LazyLock::new(|| (0..4).map(|_| keys::generate(KeySize::Rsa2048).expect("a key")).collect());
 
 /// What the operator runs with.
-fn parts(world: &World, metrics: &Arc<Metrics>, layer: Option<&Layer>) -> Parts {
+pub(super) fn parts(world: &World, metrics: &Arc<Metrics>, layer: Option<&Layer>, fence: &Fence) -> Parts {
     let client = layer.map_or_else(|| world.cluster().client(), Layer::client);
-    let clock = world.time.clock();
+    let (client, clock) = (fenced(client, fence), world.time.clock());
     let connections = ConnectionParts {
         clock: clock.clone(),
         metrics: Arc::clone(metrics),
         secrets: SecretStore::new(client.clone()),
         owner_id: OWNER.to_owned(),
-        fence: Fence::open(),
+        fence: fence.clone(),
         transport: world.platforms.transport(layer.cloned()),
     };
     let connect = Connections {
         platforms: Platforms::new(None, connections),
-        embedded: Arc::new(world.embedded(layer.cloned())),
+        embedded: Arc::new(world.embedded(layer.cloned(), fence)),
         metrics: Arc::clone(metrics),
     };
     Parts {
@@ -155,31 +156,33 @@ impl World {
                 .broken
                 .map(|broken| Layer::new(broken, self.cluster(), self.directory.clone(), self.server.clone()));
             let engine = || {
-                let (parts, stop) = (parts(self, &metrics, layer.as_ref()), CancellationToken::new());
+                let (parts, stop) = (parts(self, &metrics, layer.as_ref(), &Fence::open()), CancellationToken::new());
                 tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await })
             };
             let operators: Vec<_> = (0..layer.as_ref().map_or(1, Layer::engines)).map(|_| engine()).collect();
             let began = tokio::time::Instant::now();
-            loop {
+            let end = loop {
                 tokio::select! {
                     biased;
-                    () = self.wire.crash() => return End::Crashed,
+                    () = self.wire.crash() => break End::Crashed,
                     () = tokio::time::sleep(TICK) => {}
                 }
                 assert!(!operators.iter().any(JoinHandle::is_finished), "the operator ended by itself");
                 if self.wire.crashes_next() {
-                    return End::Crashed;
+                    break End::Crashed;
                 }
                 self.api.collect();
                 if watch(self) {
-                    return End::Stopped;
+                    break End::Stopped;
                 }
                 if began.elapsed() > limit {
-                    return End::Overdue;
+                    break End::Overdue;
                 }
-            }
+            };
+            // The clock is this runtime's, and outside of it another would be read.
+            self.time.stop();
+            end
         });
-        self.time.stop();
         // Threads that still work on something are left behind, as a dead process leaves them.
         runtime.shutdown_background();
         self.wire.revive();

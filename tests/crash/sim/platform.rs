@@ -15,6 +15,7 @@ use org_operator::platform::http::{Service, Transport, TransportError};
 use super::broken::Layer;
 use super::fault::Fault;
 use super::server::Server;
+use super::stop::Stop;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
 use crate::canary::Canaries;
@@ -124,14 +125,28 @@ impl Platforms {
         let what = format!("{} {}", request.method(), request.uri());
         // ROCKIT's pings are POSTs, and change nothing.
         let writes = request.method() != "GET" && !request.uri().path().contains("ping");
+        let unsent = || TransportError::Connect("nothing was sent".into());
+        if !self.wire.standstill().gate(writes).await {
+            return Err(unsent());
+        }
         let (entry, fault) = match self.wire.turn(self.time.now(), Side::Platform, writes, true, what) {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
         let mut answer = None;
-        if fault.is_none_or(Fault::is_applied) {
-            let host = request.uri().host().unwrap_or_default();
-            let router = self.routers.get(host).unwrap_or_else(|| panic!("nobody serves {host}"));
+        let host = request.uri().host().unwrap_or_default();
+        let router = self.routers.get(host).unwrap_or_else(|| panic!("nobody serves {host}"));
+        match fault {
+            Some(Fault::Stop(Stop::Before)) if !self.wire.standstill().before(writes).await => return Err(unsent()),
+            Some(Fault::Stop(Stop::Hold)) => self.wire.standstill().stand_still(false).await,
+            Some(Fault::Stop(Stop::Sent)) => {
+                let (server, router, request) = (self.server.clone(), router.clone(), request.clone());
+                answer = self.wire.standstill().sent(move || server.ask(router, request)).await;
+            }
+            _ => {}
+        }
+        let resumed = matches!(fault, Some(Fault::Stop(Stop::Before | Stop::Hold)));
+        if resumed || fault.is_none_or(Fault::is_applied) {
             if fault == Some(Fault::Twice) {
                 self.server.ask(router.clone(), request.clone());
             }
@@ -144,9 +159,13 @@ impl Platforms {
         if !self.wire.answered(entry, fault, status) {
             return std::future::pending().await;
         }
+        if let Some(Fault::Stop(Stop::Applied | Stop::Lost)) = fault {
+            self.wire.standstill().stand_still(true).await;
+        }
         let reset = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
         match (fault, answer) {
-            (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => Ok(answer),
+            (Some(Fault::Stop(Stop::Lost)), _) => Err(TransportError::Lost(reset().into())),
+            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => Ok(answer),
             (Some(Fault::Cut), Some(answer)) => Ok(answer.map(|body| body.slice(..body.len() / 2))),
             (Some(Fault::Hang | Fault::HangApplied), _) => std::future::pending().await,
             (Some(Fault::Html), _) => Ok(reply(200, "text/html", "<html><body>It works!</body></html>")),

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 use super::fault::Fault;
+use super::stop::Standstill;
+use super::weather::{Switch, Weather};
 
 /// Who is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub(crate) struct Wire(Arc<Inner>);
 struct Inner {
     state: Mutex<State>,
     crash: Notify,
+    standstill: Standstill,
+    weather: Switch,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +95,8 @@ impl Wire {
             state.script.pop_front();
             state.seen = 0;
         }
+        let weather = if side == Side::Platform { self.0.weather.next() } else { None };
+        let fault = fault.or(weather);
         state.asked.push(Asked { at, number, side, what, writes, fault, answer: String::new() });
         if fault == Some(Fault::CrashBefore) {
             state.crashed = true;
@@ -114,6 +120,16 @@ impl Wire {
             self.0.crash.notify_one();
         }
         !state.crashed
+    }
+
+    /// Where the operator stands still.
+    pub(crate) fn standstill(&self) -> &Standstill {
+        &self.0.standstill
+    }
+
+    /// From now on the platform is like that.
+    pub(crate) fn weather(&self, weather: Weather) {
+        self.0.weather.set(weather);
     }
 
     /// Waits for a crash.
