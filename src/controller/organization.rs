@@ -16,8 +16,7 @@ use super::pass::{self, Pass};
 use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
-use crate::api::annotation::FINALIZER;
-use crate::api::annotation::TAKE_OVER_FROM;
+use crate::api::annotation::{FINALIZER, TAKE_OVER_FROM};
 use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, TykOrganization};
 use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
@@ -346,8 +345,7 @@ impl Managed for Organization {
             token.namespace() == namespace
                 && (names.contains(&token.spec.user_ref.name) || (id.is_some() && made_in == id))
         });
-        // One that was never begun has nothing there, and itself waits for the next organisation of that name: made again by
-        // whoever applies manifests before this one has gone, it would hold it for good.
+        // One that was never begun has nothing there, and waits itself for the next organisation of that name.
         let begun = |finalizers: &[String]| finalizers.iter().any(|finalizer| finalizer == FINALIZER);
         let users = users.iter().filter(|user| begun(user.finalizers())).count();
         users + tokens.iter().filter(|token| begun(token.finalizers())).count()

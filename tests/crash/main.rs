@@ -3,6 +3,7 @@
 //! The shipped controllers run in simulated time, on an API server in memory and on the served dialects, and something
 //! happens at every request of every scenario. What has to hold afterwards is in `oracle`.
 
+#![allow(clippy::print_stdout, reason = "what it says is what it is for")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says that it failed by panicking")]
 #![allow(clippy::print_stdout, reason = "what is carried out is told here: it is the harness")]
 

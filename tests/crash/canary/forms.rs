@@ -34,24 +34,19 @@ fn of_one(plain: &'static str, value: &str) -> Vec<(&'static str, String)> {
             form
         })
     };
-    // Writing to a text does not fail.
-    let hex = of_bytes(|form, byte| {
-        let _ = write!(form, "{byte:02x}");
-    });
-    forms.push(("hex in capitals", hex.to_uppercase()));
-    forms.push(("hex", hex));
-    let debug = of_bytes(|form, byte| {
-        let _ = write!(form, "{byte}, ");
-    });
+    forms.push(("hex", of_bytes(|form, byte| write!(form, "{byte:02x}").expect("a text takes it"))));
+    forms.push(("hex in capitals", of_bytes(|form, byte| write!(form, "{byte:02X}").expect("a text takes it"))));
+    let debug = of_bytes(|form, byte| write!(form, "{byte}, ").expect("a text takes it"));
     forms.push(("a list of bytes", debug.trim_end_matches(", ").to_owned()));
     let escaped = |capitals: bool| {
         value.bytes().fold(String::new(), |mut form, byte| {
             let plain = byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-            let _ = match (plain, capitals) {
+            let written = match (plain, capitals) {
                 (true, _) => write!(form, "{}", char::from(byte)),
                 (false, true) => write!(form, "%{byte:02X}"),
                 (false, false) => write!(form, "%{byte:02x}"),
             };
+            written.expect("a text takes it");
             form
         })
     };

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::Value;
 
+use page::ON_PURPOSE;
 pub(crate) use page::{Page, forget_panics, panics};
 pub(crate) use proof::prove;
 pub(crate) use search::Search;
@@ -96,7 +97,7 @@ impl Canaries {
         match leak {
             Some(Leak::Log) => tracing::trace!(?body, "asking"),
             Some(Leak::Annotation) => body["metadata"]["annotations"]["told"] = Value::from(token),
-            Some(Leak::Panic) => drop(std::panic::catch_unwind(|| panic!("on purpose: {token}"))),
+            Some(Leak::Panic) => drop(std::panic::catch_unwind(|| panic!("{ON_PURPOSE}{token}"))),
             Some(Leak::Key) => body["data"]["other"] = Value::from(token),
             None => return,
         }
