@@ -148,3 +148,27 @@ async fn an_outcome_that_could_not_be_reported_is_not_forgotten() {
         assert_eq!(inside.directory.organizations_by_name(name).await.unwrap().len(), 1, "{name}");
     }
 }
+
+/// Whoever applies manifests again while an organisation goes makes users that nothing was begun for: they wait for the next
+/// organisation of that name, and do not hold the one that goes.
+#[tokio::test]
+async fn what_waits_for_the_next_organisation_does_not_hold_the_one_that_goes() {
+    let inside = Inside::start().await;
+    inside.organization("acme", json!({ "deletionPolicy": "Delete" })).await;
+    inside.reason("Organization", "acme", "Succeeded").await;
+    inside.platform.set(Some(FaultKind::Unavailable(None)));
+    inside.cluster.delete("Organization", "acme").await;
+    inside.reason("Organization", "acme", "PlatformUnavailable").await;
+    inside
+        .cluster
+        .apply("{kind: User, metadata: {name: ci}, spec: {organizationRef: {name: acme}, type: Machine}}")
+        .await;
+    inside.reason("User", "ci", "DependencyNotReady").await;
+    inside.platform.set(None);
+    eventually("the organisation is gone", PATIENCE, async || {
+        if inside.cluster.get("Organization", "acme").await.is_none() { Ok(()) } else { Err("it is there") }
+    })
+    .await
+    .unwrap();
+    assert_eq!(inside.directory.organizations_by_name("acme").await.unwrap().len(), 0);
+}
