@@ -39,7 +39,9 @@ pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault], count: usize
         for (number, side) in outcome.sides.iter().enumerate().take(outcome.first) {
             // A directory in the operator's own process has no replies: it did something or not, and cannot say which.
             let direct = embedded && *side == Side::Platform;
-            let told = faults.iter().filter(|fault| !direct || fault.is_crash() || fault.is_plain());
+            let lies = faults == Fault::LIES || *side == Side::Cluster;
+            let possible = |fault: &&Fault| !direct || fault.is_crash() || fault.is_plain();
+            let told = faults.iter().filter(possible).filter(|fault| lies || !fault.is_lie());
             plans.extend(told.map(|fault| (scenario, vec![(number, *fault)])));
         }
     }
