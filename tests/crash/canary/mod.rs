@@ -21,8 +21,9 @@ pub(crate) use search::Search;
 
 use crate::sim::World;
 
-/// What a Secret holds beside secrets.
-const OPEN: [&str; 2] = ["username", "public.pem"];
+/// What a Secret holds beside secrets: names, the public half of a key, and the id of a technical administrator, which the
+/// operator names where it could not remove one.
+const OPEN: [&str; 3] = ["username", "public.pem", "userID"];
 /// What dialects call a credential, in their replies and in what they are asked.
 const CREDENTIALS: [&str; 12] = [
     "adminPW",
