@@ -15,6 +15,11 @@ use crate::api::{Platform, annotation};
 use crate::domain::condition::Reason;
 use crate::kubernetes::secret::DEADLINE;
 
+/// Whether our finalizer is on it: something of it may be on a platform.
+pub fn has_finalizer(object: &impl Resource) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
 /// Puts our finalizer on a resource, and with it where it is about to be made.
 pub async fn add_finalizer<K: Managed>(
     context: &Context,
@@ -85,7 +90,7 @@ pub async fn hold_platform<K: Managed>(context: &Context, desired: &Desired<K>) 
         Stop::held(Reason::DependencyNotReady, format!("the Platform {}/{} is not there", place.namespace, place.name))
     };
     let platform = context.platforms.get(&place.namespace, &place.name).ok_or_else(missing)?;
-    if platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if has_finalizer(&*platform) {
         return Ok(());
     }
     if platform.meta().deletion_timestamp.is_some() {

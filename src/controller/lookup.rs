@@ -101,8 +101,14 @@ async fn by_name<K: Managed>(
 /// Whether a person has answered that what an attempt without an answer was about is there.
 fn is_adopted<K: Managed>(object: &K) -> bool {
     let open = object.status().filter(|status| status.attempt_open());
-    let answer = open.zip(object.annotations().get(RESOLVE));
-    answer.and_then(|(status, value)| Resolve::answering(value, status.attempt())) == Some(Resolve::Adopt)
+    open.and_then(|status| answer(object, status)) == Some(Resolve::Adopt)
+}
+
+/// What a person answers to the attempt that `status` records, unless that has been acted on.
+pub fn answer<K: Managed>(object: &K, status: &K::Status) -> Option<Resolve> {
+    let value = object.annotations().get(RESOLVE)?;
+    let is_new = status.last_handled_resolve() != Some(value.as_str());
+    is_new.then(|| Resolve::answering(value, status.attempt())).flatten()
 }
 
 fn add<R: Record>(records: &mut Vec<R>, more: Vec<R>) {

@@ -8,20 +8,20 @@ use kube::ResourceExt;
 use super::context::Context;
 use super::credential::{credential, named_ids};
 use super::describe;
+use super::finalizer::has_finalizer;
 use super::judge::{holds, judge};
-use super::lookup::lookup;
+use super::lookup::{answer, lookup};
 use super::managed::{Desired, Managed};
 use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
 use crate::api::ManagedStatus;
-use crate::api::annotation::{FINALIZER, RESOLVE, SECRET_EXTERNAL_ID, SECRET_ROTATED_FOR};
+use crate::api::annotation::{SECRET_EXTERNAL_ID, SECRET_ROTATED_FOR};
 use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Record};
 use crate::domain::facts::{Candidate, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
 use crate::domain::policy::DeletionPolicy;
-use crate::domain::request::Resolve;
 use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
 use crate::platform;
@@ -165,13 +165,11 @@ fn facts<K: Managed>(
         })
         .collect();
     let attempt = draft.attempt();
-    let request =
-        object.annotations().get(RESOLVE).filter(|value| draft.last_handled_resolve() != Some(value.as_str()));
     Facts {
         kind: K::KIND,
         name: desired.name.clone(),
         deleting,
-        finalizer: object.finalizers().iter().any(|finalizer| finalizer == FINALIZER),
+        finalizer: has_finalizer(&**object),
         platform_held: desired.place.held,
         outage_since: context.outages.track(uid, outage.is_some(), now),
         outage,
@@ -186,7 +184,7 @@ fn facts<K: Managed>(
         attempt,
         attempt_open: draft.attempt_open(),
         dependents: if deleting { object.dependents(context) } else { 0 },
-        resolve: request.and_then(|value| Resolve::answering(value, attempt)),
+        resolve: answer(&**object, draft),
         rotate: rotate(desired, draft, secrets),
         may_recreate: context.recreations.may(&desired.place.platform.url, desired.place.hourly.limit, now),
         braked: desired.place.hourly.braked,

@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::account;
 use super::context::{self, Context};
+use super::finalizer::has_finalizer;
 use super::import;
 use super::input;
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
@@ -16,7 +17,7 @@ use super::pass::{self, Pass};
 use super::resolve::{Resolved, Visitor, resolve, resolve_deleting};
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
-use crate::api::annotation::{FINALIZER, TAKE_OVER_FROM};
+use crate::api::annotation::TAKE_OVER_FROM;
 use crate::api::{KeyPair, KeyPairStatus, Organization, OrganizationAdmin, OrganizationStatus, TykOrganization};
 use crate::domain::capability::Capability;
 use crate::domain::condition::Reason;
@@ -346,9 +347,8 @@ impl Managed for Organization {
                 && (names.contains(&token.spec.user_ref.name) || (id.is_some() && made_in == id))
         });
         // One that was never begun has nothing there, and waits itself for the next organisation of that name.
-        let begun = |finalizers: &[String]| finalizers.iter().any(|finalizer| finalizer == FINALIZER);
-        let users = users.iter().filter(|user| begun(user.finalizers())).count();
-        users + tokens.iter().filter(|token| begun(token.finalizers())).count()
+        let users = users.iter().filter(|user| has_finalizer(&***user)).count();
+        users + tokens.iter().filter(|token| has_finalizer(&***token)).count()
     }
 
     fn fill(draft: &mut OrganizationStatus, desired: &Desired<Self>, found: &Found<'_, Self>) {

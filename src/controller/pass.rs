@@ -14,7 +14,7 @@ use super::note::{Note, came_by};
 use super::observe::{FactsOf, Observed, observe};
 use super::report;
 use super::stop::Stop;
-use crate::api::annotation::{FINALIZER, RESOLVE, ROTATE_REQUESTED_AT};
+use crate::api::annotation::{RESOLVE, ROTATE_REQUESTED_AT};
 use crate::api::{ManagedStatus, ObjectStatus as _};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::{Entity, Record};
@@ -51,7 +51,7 @@ pub async fn pass<K: Managed>(
     }
     context.outcomes.complete(&object.uid().unwrap_or_default(), draft);
     let deleting = object.meta().deletion_timestamp.is_some();
-    if deleting && !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if deleting && !finalizer::has_finalizer(&**object) {
         return Err(Stop::Gone);
     }
     let Some(place) = object.resolve(context, draft).await? else {

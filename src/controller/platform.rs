@@ -7,13 +7,13 @@ use kube::{Resource, ResourceExt};
 
 use super::connection::label;
 use super::context::{self, Context};
-use super::finalizer::remove_finalizer;
+use super::finalizer::{has_finalizer, remove_finalizer};
 use super::grant::grant;
 use super::managed::Reconciled;
 use super::pass::Pass;
 use super::report;
 use super::stop::Stop;
-use crate::api::annotation::{FINALIZER, RESUME_DELETIONS_AT};
+use crate::api::annotation::RESUME_DELETIONS_AT;
 use crate::api::{CapabilityStatus, Platform, PlatformRecord, PlatformStatus};
 use crate::domain::condition::{Reason, State};
 use crate::domain::entity::Kind;
@@ -82,7 +82,7 @@ fn resume_deletions(platform: &Platform, draft: &mut PlatformStatus) {
 
 /// A Platform waits for everything that was made on it.
 async fn removal(platform: &Arc<Platform>, context: &Context) -> Result<Stop, Stop> {
-    if !platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
+    if !has_finalizer(&**platform) {
         return Ok(Stop::Gone);
     }
     let _nothing_is_made_meanwhile = context.platform_writes.lock().await;
@@ -102,10 +102,9 @@ async fn made_on(platform: &Platform, context: &Context) -> usize {
     let is_here = |recorded: Option<&PlatformRecord>| {
         recorded.is_some_and(|recorded| (&recorded.namespace, &recorded.name) == (&reference.0, &reference.1))
     };
-    let begun = |finalizers: &[String]| finalizers.iter().any(|finalizer| finalizer == FINALIZER);
     // What was begun and not yet reported is found by what its manifest refers to.
     let organizations = context.organizations.all(|organization| {
-        begun(organization.finalizers()) && organization.platform_reference(context).as_ref() == Some(&reference)
+        has_finalizer(organization) && organization.platform_reference(context).as_ref() == Some(&reference)
     });
     let mut count = 0;
     for organization in organizations {
@@ -115,11 +114,11 @@ async fn made_on(platform: &Platform, context: &Context) -> usize {
         count +=
             usize::from(recorded || grant(context, platform, &namespace).await.map_or(true, |grant| grant.allowed));
     }
-    let users = context.users.all(|user| {
-        begun(user.finalizers()) && is_here(user.status.as_ref().and_then(|status| status.platform.as_ref()))
-    });
+    let users = context
+        .users
+        .all(|user| has_finalizer(user) && is_here(user.status.as_ref().and_then(|status| status.platform.as_ref())));
     let tokens = context.tokens.all(|token| {
-        begun(token.finalizers()) && is_here(token.status.as_ref().and_then(|status| status.platform.as_ref()))
+        has_finalizer(token) && is_here(token.status.as_ref().and_then(|status| status.platform.as_ref()))
     });
     count + users.len() + tokens.len()
 }

@@ -130,8 +130,9 @@ impl<K: Resource + Clone> Recent<K> {
         }
     }
 
-    /// A list is begun, of that namespace or of all. It shows all that was written before, or that the API server was restored from a backup and that
-    /// what was written before is no more, though its number is higher than any that will come soon.
+    /// A list is begun, of that namespace or of all. It shows all that was written before, or that the API server was
+    /// restored from a backup and that what was written before is no more, though its number is higher than any that will
+    /// come soon.
     pub fn listing(&self, namespace: Option<&str>) {
         for written in self.objects().values_mut() {
             let found = written.newest.as_ref().and_then(|newest| newest.namespace());

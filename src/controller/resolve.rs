@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use kube::{Resource, ResourceExt};
+use kube::Resource;
 
 use super::brake;
 use super::context::Context;
+use super::finalizer::has_finalizer;
 use super::grant::{Grant, grant};
 use super::managed::Hourly;
 use super::stop::Stop;
-use crate::api::annotation::FINALIZER;
 use crate::api::{ObjectStatus, PlatformRecord};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::fault::Requeue;
@@ -88,7 +88,7 @@ pub async fn resolve(
             format!("made on {}, and {shown} is at {} now: nothing is made again elsewhere", recorded.url, record.url),
         ));
     }
-    let held = platform.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+    let held = has_finalizer(&*platform);
     let hourly = Hourly { limit: platform.spec.limits.deletions_per_hour, braked: brake::holds(&platform) };
     Ok(Resolved { api: Some(api), record, held, grant, refused, hourly })
 }
