@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::oracle::{self, Expected};
+use crate::oracle;
 use crate::scenario::Scenario;
 use crate::settle::settle;
 use crate::sim::Kept;
@@ -60,8 +60,7 @@ pub(crate) fn run_broken(
         wrong,
         story: if told { story(&world) } else { String::new() },
     };
-    let directory = world.directory.clone();
-    server.run(move || async move { directory.close().await });
+    world.close();
     outcome
 }
 
@@ -72,14 +71,14 @@ pub(crate) fn carry_out(world: &mut World, scenario: &Scenario, script: &[Step])
     }
     world.wire.play(script);
     settle(world)?;
-    let retained = usize::from(scenario.name == "organization-retain");
-    let unanswered = script.iter().any(|(_, fault)| !fault.is_crash());
-    let twins = usize::from(scenario.name.ends_with("-twin"));
-    let ended = scenario.platform == Kind::Rockit && scenario.name == "token-delete";
-    oracle::check(world, Expected { platform: scenario.platform, retained, unanswered, ended, twins })?;
+    check(world, scenario, script.iter().any(|(_, fault)| !fault.is_crash()))
+}
+
+/// What has to hold once a scenario is done.
+pub(crate) fn check(world: &World, scenario: &Scenario, unanswered: bool) -> Result<(), String> {
+    oracle::check(world, scenario.expected(unanswered))?;
     // Only where a platform tells nobody whose an object is may a person be asked.
-    let alone = matches!(scenario.platform, Kind::Embedded);
-    if alone && !world.asked.is_empty() {
+    if scenario.platform == Kind::Embedded && !world.asked.is_empty() {
         return Err(format!("a person was asked: {:?}", world.asked));
     }
     Ok(())

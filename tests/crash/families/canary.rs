@@ -1,9 +1,9 @@
 //! No secret outside Secrets, whatever happens and however much is logged.
 
-use fastrand::Rng;
 use org_operator::telemetry::{LogFormat, lines};
 
-use super::{SEED, Stage, Told, carry_out};
+use super::requests::drawn;
+use super::{Stage, Told, carry_out};
 use crate::canary::{Canaries, Leak, Page, forget_panics, panics, prove};
 use crate::plan;
 use crate::scenario;
@@ -31,9 +31,7 @@ pub(crate) fn canary(stage: &Stage) -> bool {
         .flat_map(|(scenario, requests)| (0..*requests).map(move |number| (scenario, number)))
         .flat_map(|(scenario, number)| faults.iter().map(move |fault| (scenario, (number, *fault))))
         .collect();
-    let mut drawn = Rng::with_seed(SEED).choose_multiple(all, DRAWN);
-    drawn.sort_unstable();
-    let plans: Vec<Plan> = drawn.into_iter().map(|(scenario, step)| (scenario, vec![step])).collect();
+    let plans: Vec<Plan> = drawn(all, DRAWN).into_iter().map(|(scenario, step)| (scenario, vec![step])).collect();
     let (_, disturbed) = carry_out("canary", &plans, |server, plan| search(stage, server, plan, None));
     proved && undisturbed && disturbed
 }
@@ -81,7 +79,6 @@ fn search(stage: &Stage, server: &Server, (scenario, script): &Plan, leak: Optio
         println!("{}\n{}", plan::label(scenario, script), String::from_utf8_lossy(&log));
     }
     let requests = world.busy;
-    let directory = world.directory.clone();
-    server.run(move || async move { directory.close().await });
+    world.close();
     Told { value: requests, wrong: wrong.map(|wrong| (plan::label(scenario, script), wrong)) }
 }

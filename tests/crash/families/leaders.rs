@@ -7,7 +7,6 @@ use fastrand::Rng;
 use jiff::Timestamp;
 
 use super::{SEED, Stage, Told, carry_out};
-use crate::oracle::{self, Expected};
 use crate::plan;
 use crate::scenario::{self, Scenario};
 use crate::settle::{Watch, unsettled};
@@ -121,8 +120,7 @@ fn run(server: &Server, scenario: &Scenario, kept: &Kept, plan: &Plan, tell: boo
             format!("{}\n--- the first\n{}--- the last\n{}", said(wrong.as_deref()), pair.story, plan::story(&world));
         (plan.label(scenario), story)
     });
-    let directory = world.directory.clone();
-    server.run(move || async move { directory.close().await });
+    world.close();
     Told { value: result.unwrap_or_default(), wrong }
 }
 
@@ -168,7 +166,7 @@ impl Pair<'_> {
         };
         Self::settle(world, &mut second)?;
         second.end(world);
-        self.check(world).map(|()| busy)
+        plan::check(world, self.scenario, true).map(|()| busy)
     }
 
     /// The leader stands still, the other takes over, and the first goes on.
@@ -212,7 +210,7 @@ impl Pair<'_> {
             return Err("the other ended as well".to_owned());
         }
         let there = world.truth().organizations.len() - 1;
-        let expected = world.api.all("Organization").len() + self.retained();
+        let expected = world.api.all("Organization").len() + self.scenario.expected(true).retained;
         (there <= expected.max(1)).then_some(()).ok_or(format!("{there} organisations are there after {TWIN:?}"))
     }
 
@@ -265,20 +263,6 @@ impl Pair<'_> {
             Halt::Seen => Ok(()),
             halt => Err(format!("it does not come to rest: {halt:?}: {}", unsettled(world).unwrap_or_default())),
         }
-    }
-
-    fn retained(&self) -> usize {
-        usize::from(self.scenario.name == "organization-retain")
-    }
-
-    fn check(&self, world: &World) -> Result<(), String> {
-        let platform = self.scenario.platform;
-        let ended = platform == Kind::Rockit && self.scenario.name == "token-delete";
-        oracle::check(world, Expected { platform, retained: self.retained(), unanswered: true, ended, twins: 0 })?;
-        if platform == Kind::Embedded && !world.asked.is_empty() {
-            return Err(format!("a person was asked: {:?}", world.asked));
-        }
-        Ok(())
     }
 }
 

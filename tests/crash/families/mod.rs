@@ -8,8 +8,8 @@ mod storms;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::scenario::Scenario;
@@ -37,22 +37,8 @@ pub(crate) struct Stage {
 impl Stage {
     /// Prepares them.
     pub(crate) fn prepare(scenarios: Vec<Scenario>) -> Self {
-        let queue = Mutex::new(scenarios.into_iter().enumerate().collect::<BTreeMap<_, _>>());
-        let prepared = Mutex::new(BTreeMap::new());
-        std::thread::scope(|scope| {
-            for _ in 0..workers() {
-                scope.spawn(|| {
-                    let server = Server::start();
-                    loop {
-                        let next = queue.lock().unwrap().pop_first();
-                        let Some((index, scenario)) = next else { return };
-                        let kept = scenario.prepare(&server);
-                        prepared.lock().unwrap().insert(index, (scenario, kept));
-                    }
-                });
-            }
-        });
-        Self { scenarios: prepared.into_inner().unwrap().into_values().collect() }
+        let kept = on_every_core(&scenarios, |server, scenario| scenario.prepare(server));
+        Self { scenarios: scenarios.into_iter().zip(kept).collect() }
     }
 }
 
@@ -63,9 +49,23 @@ pub(crate) struct Told<T> {
     pub(crate) wrong: Option<(String, String)>,
 }
 
-/// How many plans are carried out at once.
-pub(crate) fn workers() -> usize {
-    std::thread::available_parallelism().map_or(2, std::num::NonZero::get)
+/// Works on all of them on every core, begun in their order, each core with a platform's server of its own.
+fn on_every_core<P: Sync, T: Send>(all: &[P], work: impl Fn(&Server, &P) -> T + Sync) -> Vec<T> {
+    let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+            scope.spawn(|| {
+                let server = Server::start();
+                loop {
+                    let index = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(one) = all.get(index) else { return };
+                    let result = work(&server, one);
+                    results.lock().unwrap().insert(index, result);
+                }
+            });
+        }
+    });
+    results.into_inner().unwrap().into_values().collect()
 }
 
 /// Carries out plans on every core, in the order of their numbers; tells of progress, of failures, and at the end in one
@@ -75,31 +75,21 @@ pub(crate) fn carry_out<P: Sync, T: Send>(
     plans: &[P],
     work: impl Fn(&Server, &P) -> Told<T> + Sync,
 ) -> (Vec<T>, bool) {
-    let (next, failed) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let results = Mutex::new(BTreeMap::new());
-    let progress = Arc::new(Progress::new(family, plans.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..workers() {
-            scope.spawn(|| {
-                let server = Server::start();
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some(plan) = plans.get(index) else { return };
-                    let Told { value, wrong } = work(&server, plan);
-                    if let Some((label, story)) = wrong {
-                        let told = failed.fetch_add(1, Ordering::Relaxed);
-                        progress.failure(&label, if told < TOLD { &story } else { first_line(&story) });
-                    }
-                    results.lock().unwrap().insert(index, value);
-                    progress.one();
-                }
-            });
+    let failed = AtomicUsize::new(0);
+    let progress = Progress::new(family, plans.len());
+    let results = on_every_core(plans, |server, plan| {
+        let Told { value, wrong } = work(server, plan);
+        if let Some((label, story)) = wrong {
+            let told = failed.fetch_add(1, Ordering::Relaxed);
+            progress.failure(&label, if told < TOLD { &story } else { first_line(&story) });
         }
+        progress.one();
+        value
     });
     let failed = failed.into_inner();
     Progress::clear();
     println!("crash: {family}: {} plans, {failed} failed, seed {SEED}, {:.0?}", plans.len(), progress.began.elapsed());
-    (results.into_inner().unwrap().into_values().collect(), failed == 0)
+    (results, failed == 0)
 }
 
 fn first_line(story: &str) -> &str {

@@ -1,22 +1,19 @@
 //! Engines that are broken on purpose: each is caught by every family that should catch it, and the shipped one passes the
 //! very same plans.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use fastrand::Rng;
 
-use super::{SEED, Stage, workers};
+use super::requests::is_possible;
+use super::{SEED, Stage, on_every_core};
 use crate::plan;
 use crate::scenario;
 use crate::sim::broken::Broken;
 use crate::sim::fault::Fault;
-use crate::sim::platform::Kind;
 use crate::sim::server::Server;
-use crate::sim::wire::{Side, Step};
+use crate::sim::wire::Step;
 
 /// How many plans of a family are tried before it has not caught an engine.
 const TRIES: usize = 24;
@@ -73,21 +70,8 @@ pub(crate) fn mutants() -> bool {
         .iter()
         .flat_map(|(broken, name, families)| families.iter().map(move |family| (*broken, *name, *family)))
         .collect();
-    let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
-    std::thread::scope(|scope| {
-        for _ in 0..workers() {
-            scope.spawn(|| {
-                let server = Server::start();
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((broken, name, family)) = cases.get(index) else { return };
-                    let trial = attempt(&stage, &server, *broken, name, *family);
-                    results.lock().unwrap().insert(index, trial);
-                }
-            });
-        }
-    });
-    let trials: Vec<Trial> = results.into_inner().unwrap().into_values().collect();
+    let trials =
+        on_every_core(&cases, |server, (broken, name, family)| attempt(&stage, server, *broken, name, *family));
     tell(&trials, began)
 }
 
@@ -135,9 +119,7 @@ fn attempt(stage: &Stage, server: &Server, broken: Broken, name: &str, family: F
     let faults: &[Fault] = if matches!(family, Family::Replies) { &replies } else { &Fault::CRASHES };
     let points = undisturbed.writing.iter().filter(|number| **number < undisturbed.first);
     let mut steps: Vec<Step> = points.flat_map(|number| faults.iter().map(move |fault| (*number, *fault))).collect();
-    // A directory in the operator's own process has no replies: it did something or not.
-    let direct = |number: usize| scenario.platform == Kind::Embedded && undisturbed.sides[number] == Side::Platform;
-    steps.retain(|(number, fault)| !direct(*number) || fault.is_crash() || fault.is_plain());
+    steps.retain(|(number, fault)| is_possible(scenario.platform, undisturbed.sides[*number], *fault));
     chance.shuffle(&mut steps);
     // What is over at once leaves less to see than what lasts.
     steps.sort_by_key(|(_, fault)| !matches!(fault, Fault::Hang | Fault::HangApplied));

@@ -35,13 +35,10 @@ pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault], count: usize
     }
     let mut plans = Vec::new();
     for (scenario, outcome) in outcomes.iter().enumerate() {
-        let embedded = stage.scenarios[scenario].0.platform == Kind::Embedded;
+        let platform = stage.scenarios[scenario].0.platform;
         for (number, side) in outcome.sides.iter().enumerate().take(outcome.first) {
-            // A directory in the operator's own process has no replies: it did something or not, and cannot say which.
-            let direct = embedded && *side == Side::Platform;
             let lies = faults == Fault::LIES || *side == Side::Cluster;
-            let possible = |fault: &&Fault| !direct || fault.is_crash() || fault.is_plain();
-            let told = faults.iter().filter(possible).filter(|fault| lies || !fault.is_lie());
+            let told = faults.iter().filter(|fault| is_possible(platform, *side, **fault) && (lies || !fault.is_lie()));
             plans.extend(told.map(|fault| (scenario, vec![(number, *fault)])));
         }
     }
@@ -63,8 +60,14 @@ pub(crate) fn double(stage: &Stage, family: &str, first: &Carried, faults: &[Fau
     carry_out(family, &plans, |server, plan| run(stage, server, plan)).1
 }
 
-/// So many of them, in their order.
-fn drawn<T>(all: Vec<T>, count: usize) -> Vec<T> {
+/// A directory in the operator's own process has no replies: it did something or not, and cannot say which.
+pub(super) fn is_possible(platform: Kind, side: Side, fault: Fault) -> bool {
+    let direct = platform == Kind::Embedded && side == Side::Platform;
+    !direct || fault.is_crash() || fault.is_plain()
+}
+
+/// So many of them, in their order, drawn by the seed.
+pub(super) fn drawn<T>(all: Vec<T>, count: usize) -> Vec<T> {
     let chosen = Rng::with_seed(SEED).choose_multiple(0..all.len(), count.min(all.len()));
     let chosen: BTreeSet<usize> = chosen.into_iter().collect();
     all.into_iter().enumerate().filter(|(index, _)| chosen.contains(index)).map(|(_, plan)| plan).collect()

@@ -117,8 +117,7 @@ fn blow(server: &Server, shore: &Shore, kept: &Kept, seed: u64, tell: bool) -> T
         account.push_str(&plan::story(&world));
         (format!("storm {} {seed}", shore.scenario.platform.as_str()), account)
     });
-    let directory = world.directory.clone();
-    server.run(move || async move { directory.close().await });
+    world.close();
     Told { value: (), wrong }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use org_operator::embedded::dialect::Quirk;
 use serde_json::{Value, json};
 
+use crate::oracle::Expected;
 use crate::settle::settle;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
@@ -45,6 +46,17 @@ impl Scenario {
     /// As a command names it.
     pub(crate) fn label(&self) -> String {
         format!("{}/{}", self.platform.as_str(), self.name)
+    }
+
+    /// What is expected once it is done, beside what its resources say.
+    pub(crate) fn expected(&self, unanswered: bool) -> Expected {
+        Expected {
+            platform: self.platform,
+            twins: usize::from(self.name.ends_with("-twin")),
+            retained: usize::from(self.name == "organization-retain"),
+            unanswered,
+            ended: self.platform == Kind::Rockit && self.name == "token-delete",
+        }
     }
 
     /// Brings a world to the state that it begins from, and puts it aside.

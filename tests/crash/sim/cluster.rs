@@ -30,23 +30,12 @@ impl Cluster {
     /// An operator's client.
     pub(crate) fn client(&self) -> kube::Client {
         let cluster = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
-            let cluster = cluster.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-                cluster.ask(Request::from_parts(head, body)).await
-            }
-        });
-        kube::Client::new(service, "operator")
+        client(move |request| cluster.clone().ask(request))
     }
 
     /// Asks over the wire.
     pub(crate) async fn ask(self, mut request: Request<Bytes>) -> std::io::Result<Answer> {
-        let mut what = format!("{} {}", request.method(), request.uri());
-        if std::env::var_os("TRACE_BODIES").is_some() {
-            what.push_str(&String::from_utf8_lossy(request.body()));
-        }
+        let what = format!("{} {}", request.method(), request.uri());
         let writes = request.method() != "GET" && !what.contains("dryRun=All");
         let unsent = || std::io::Error::new(std::io::ErrorKind::NotConnected, "nothing was sent");
         if !self.wire.standstill().gate(writes).await {
@@ -105,6 +94,22 @@ impl Cluster {
             _ => Err(lost()),
         }
     }
+}
+
+/// A client whose requests are answered so.
+pub(super) fn client<F>(ask: impl Fn(Request<Bytes>) -> F + Clone + Send + 'static) -> kube::Client
+where
+    F: Future<Output = std::io::Result<Answer>> + Send + 'static,
+{
+    let service = tower::service_fn(move |request: Request<Body>| {
+        let ask = ask.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+            ask(Request::from_parts(head, body)).await
+        }
+    });
+    kube::Client::new(service, "operator")
 }
 
 /// Lists and watches, which begin every life and change nothing.

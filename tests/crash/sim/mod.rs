@@ -40,8 +40,6 @@ pub(crate) struct World {
     pub(crate) server: Server,
     pub(crate) directory: Directory,
     pub(crate) platforms: Platforms,
-    /// Where the chance in the operator's delays begins.
-    pub(crate) seed: u64,
     /// The metrics of all lives.
     pub(crate) metrics: String,
     /// What a person was asked to decide, by kind and reason.
@@ -89,7 +87,6 @@ impl World {
             server,
             directory,
             platforms,
-            seed: 0,
             metrics,
             asked: Vec::new(),
             again: Vec::new(),
@@ -102,11 +99,16 @@ impl World {
 
     /// Puts it aside as it is now.
     pub(crate) fn keep(self) -> Kept {
-        let directory = self.directory.clone();
-        self.server.run(move || async move { directory.close().await });
+        self.close();
         let begun = Time::new().now();
         let time = self.time.now().duration_since(begun).unsigned_abs();
         Kept { cluster: self.api.snapshot(), files: self.files, time }
+    }
+
+    /// Lets the directory's files go. The server's thread is the next world's too.
+    pub(crate) fn close(&self) {
+        let directory = self.directory.clone();
+        self.server.run(move || async move { directory.close().await });
     }
 
     /// The embedded platform of a life.

@@ -116,7 +116,7 @@ pub(super) fn parts(world: &World, metrics: &Arc<Metrics>, layer: Option<&Layer>
         keys: ready_keys(),
         metrics: Arc::clone(metrics),
         clock,
-        seed: world.seed,
+        seed: 0,
     }
 }
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::{BodyExt as _, Either};
-use kube::client::Body;
 use org_operator::embedded::Directory;
 use org_operator::platform::http::TransportError;
 use serde_json::Value;
@@ -19,7 +18,7 @@ use serde_json::Value;
 use self::requests::{
     creates, deletes, dry, is_status_write, keeps_minted, opened_attempt, uid_of, version_of, with_body, with_target,
 };
-use super::cluster::{Answer, Cluster};
+use super::cluster::{Answer, Cluster, client};
 use super::platform::Platforms;
 use super::server::Server;
 use super::time::Time;
@@ -113,15 +112,10 @@ impl Layer {
     /// The engine's client of the API server.
     pub(crate) fn client(&self) -> kube::Client {
         let layer = self.clone();
-        let service = tower::service_fn(move |request: Request<Body>| {
+        client(move |request| {
             let layer = layer.clone();
-            async move {
-                let (head, body) = request.into_parts();
-                let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-                layer.cluster(Request::from_parts(head, body)).await
-            }
-        });
-        kube::Client::new(service, "operator")
+            async move { layer.cluster(request).await }
+        })
     }
 
     async fn cluster(&self, mut request: Request<Bytes>) -> std::io::Result<Answer> {
