@@ -31,6 +31,7 @@ pub mod pass;
 pub mod platform;
 pub mod recent;
 pub mod reconcile;
+pub mod relist;
 pub mod report;
 pub mod resolve;
 pub mod shared;

@@ -10,11 +10,12 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, reflector::store::Writer};
 use kube::{Api, Client, ResourceExt};
 
 use super::context::Context;
+use super::relist::relisting;
 use super::stop::Stop;
 use crate::domain::condition::Reason;
 use crate::kubernetes::secret::DEADLINE;
@@ -59,7 +60,7 @@ impl Namespaces {
 pub async fn watch(context: &Context, writer: Writer<Meta>, changed: impl Fn(&str)) {
     let api: Api<Meta> = Api::all(context.client.clone());
     let mut seen: HashMap<String, BTreeMap<String, String>> = HashMap::new();
-    let events = watcher(api, watcher::Config::default()).modify(prune).default_backoff().reflect(writer);
+    let events = relisting(api, watcher::Config::default()).modify(prune).default_backoff().reflect(writer);
     futures::pin_mut!(events);
     while let Some(event) = events.next().await {
         match event {

@@ -12,7 +12,7 @@ use futures::StreamExt;
 use futures::channel::mpsc::{UnboundedReceiver, UnboundedSender, unbounded};
 use kube::runtime::controller::{self, ReconcileRequest, applier};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::watcher::{self, Event, watcher};
+use kube::runtime::watcher::{self, Event};
 use kube::runtime::{WatchStreamExt, reflector::store::Writer};
 use kube::{Api, Client, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use super::context::{Context, Parts};
 use super::managed::Reconciled;
 use super::namespaces::{self, Namespaces};
 use super::reconcile::reconcile;
+use super::relist::relisting;
 use crate::api::{ObjectStatus, Organization, Platform, PlatformRecord, Token, User};
 use crate::domain::condition;
 
@@ -179,7 +180,7 @@ async fn watch<K: Reconciled + Related>(api: Api<K>, writer: Writer<K>, context:
     K::objects(&context).recent.pushes_by(move |object| K::queue(&again).push(object));
     let namespace = api.namespace().map(str::to_owned);
     let config = watcher::Config::default().page_size(PAGE);
-    let events = watcher(api, config).modify(prune).default_backoff().reflect(writer);
+    let events = relisting(api, config).modify(prune).default_backoff().reflect(writer);
     events
         .for_each(|event| {
             match event {

@@ -145,6 +145,10 @@ fn answer(world: &mut World) {
             "ValueUnavailable" if object["metadata"]["annotations"][ROTATE].is_null() => {
                 object["metadata"]["annotations"][ROTATE] = json!("because it was asked for");
             }
+            // What cannot be told to be gone is let go.
+            "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
+                object["spec"]["deletionPolicy"] = json!("Retain");
+            }
             // Where no other key can be had for a user, another user can.
             "ValueUnavailable" | "Unsupported" if object["kind"] == "User" => {
                 let (name, namespace) = (&object["metadata"]["name"], &object["metadata"]["namespace"]);
