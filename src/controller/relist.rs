@@ -54,7 +54,7 @@ mod tests {
             }
             api.apply(json!({ "kind": "Namespace", "metadata": { "name": "one" } })).unwrap();
         };
-        let (_, told) = futures::join!(open, events.next());
+        let ((), told) = futures::join!(open, events.next());
         assert!(matches!(told, Some(Ok(Event::Apply(namespace))) if namespace.name_any() == "one"));
 
         api.cut_watches();

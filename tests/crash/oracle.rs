@@ -53,10 +53,11 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
 /// Whether what a resource stands for is there, for who is asked to decide.
 pub(crate) fn is_there(world: &World, resource: &Value) -> bool {
     let truth = world.truth();
+    let mut ours = truth.organizations.iter().filter(|found| found.record.name != BYSTANDER && !is_strangers(found));
     match resource["kind"].as_str() {
-        Some("Organization") => truth.organizations.iter().any(|found| found.record.name != BYSTANDER),
+        Some("Organization") => ours.next().is_some(),
         Some("User") => {
-            let mut users = truth.organizations.iter().flat_map(|found| &found.users);
+            let mut users = ours.flat_map(|found| &found.users);
             users.any(|user| is_user(user, resource))
         }
         _ => false,
@@ -66,7 +67,7 @@ pub(crate) fn is_there(world: &World, resource: &Value) -> bool {
 /// Removes what a resource stands for by its name, as whoever is asked to does.
 pub(crate) fn remove(world: &World, resource: &Value) {
     for organization in world.truth().organizations {
-        if organization.record.name == BYSTANDER {
+        if organization.record.name == BYSTANDER || is_strangers(&organization) {
             continue;
         }
         let directory = world.directory.clone();
@@ -128,7 +129,7 @@ fn is_user(user: &UserTruth, resource: &Value) -> bool {
 }
 
 /// Whether it is a stranger's under the name of ours.
-fn is_strangers(organization: &OrganizationTruth) -> bool {
+pub(crate) fn is_strangers(organization: &OrganizationTruth) -> bool {
     organization.record.display_name.as_deref() == Some(STRANGERS)
 }
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::moment;
 use crate::oracle;
-use crate::sim::World;
 use crate::sim::operator::End;
 use crate::sim::wire::Side;
+use crate::sim::{Wanted, World};
 
 /// How long nothing is written before it counts as quiet: two looks at everything.
 const QUIET: Duration = Duration::from_secs(130);
@@ -40,7 +40,12 @@ pub(crate) fn settle(world: &mut World) -> Result<(), String> {
                 world.time.pass(RESTART);
             }
             End::Stopped => return Ok(()),
-            End::Overdue => return Err(format!("it does not come to rest: {}", unsettled(world).unwrap_or_default())),
+            End::Overdue => {
+                return Err(format!(
+                    "it does not come to rest: {}",
+                    unexplained(world).or_else(|| unsettled(world)).unwrap_or_default()
+                ));
+            }
         }
     }
 }
@@ -77,12 +82,32 @@ impl Watch {
         if !world.wire.is_played() || !lasts(self.stands) {
             return false;
         }
-        if unsettled(world).is_none() {
-            return lasts(self.since);
+        if unsettled(world).is_none() || is_explained(world) {
+            if !lasts(self.since) {
+                return false;
+            }
+            let Some(then) = world.then.pop_front() else { return true };
+            then(world);
+            *self = Self::new(world);
+            return false;
         }
-        answer(world);
+        if world.wanted == Wanted::Ready {
+            answer(world);
+        }
         false
     }
+}
+
+/// Whether nothing more is wanted than is.
+fn is_explained(world: &mut World) -> bool {
+    if world.wanted == Wanted::Ready || unexplained(world).is_some() {
+        return false;
+    }
+    let before = world.api.revision();
+    if world.wanted == Wanted::Answered {
+        answer(world);
+    }
+    world.api.revision() == before && world.again.is_empty()
 }
 
 /// What changes when somebody writes.
@@ -92,7 +117,7 @@ fn changes(world: &World) -> (u64, usize) {
 
 /// Why it is not settled yet.
 pub(crate) fn unsettled(world: &World) -> Option<String> {
-    if !world.wire.is_played() || !world.again.is_empty() {
+    if !world.wire.is_played() || !world.agenda.is_empty() || !world.again.is_empty() {
         return Some("something is still to happen".to_owned());
     }
     let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
@@ -108,6 +133,25 @@ pub(crate) fn unsettled(world: &World) -> Option<String> {
     waiting.next()
 }
 
+/// What says of an object for how long it waits, or nothing at all.
+const PASSING: [&str; 7] =
+    ["", "Pending", "Progressing", "PlatformUnavailable", "RateLimited", "TimedOut", "SecretWriteFailed"];
+
+/// What is neither as it should be nor says for good why not.
+pub(crate) fn unexplained(world: &World) -> Option<String> {
+    if !world.wire.is_played() || !world.agenda.is_empty() {
+        return Some("something is still to happen".to_owned());
+    }
+    let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
+    let mut found = objects.filter(|object| {
+        let ready = ready(object);
+        let reason = ready["reason"].as_str().unwrap_or_default();
+        let current = ready["observedGeneration"] == object["metadata"]["generation"];
+        !current || if ready["status"] == "True" { false } else { PASSING.contains(&reason) }
+    });
+    found.next().map(|object| format!("{} {}: {}", object["kind"], object["metadata"]["name"], ready(&object)))
+}
+
 /// The condition Ready.
 pub(crate) fn ready(object: &Value) -> Value {
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
@@ -116,6 +160,8 @@ pub(crate) fn ready(object: &Value) -> Value {
 
 /// Does what an object asks a person to do.
 fn answer(world: &mut World) {
+    // Nobody has to be asked that but where somebody did something behind the operator's back.
+    let tampered = world.wanted != Wanted::Ready || world.twins.is_some();
     for mut object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {
         let reason = ready(&object)["reason"].as_str().unwrap_or_default().to_owned();
         match reason.as_str() {
@@ -137,6 +183,18 @@ fn answer(world: &mut World) {
                 let attempt = object["status"]["attempt"].as_i64().unwrap_or_default();
                 object["metadata"]["annotations"][RESOLVE] = json!(format!("start-over/{attempt}"));
             }
+            // What a platform that was emptied or restored has no more is made anew.
+            "ExternalIDNotFound" if tampered => {
+                let attempt = object["status"]["attempt"].as_i64().unwrap_or_default();
+                let answer = json!(format!("start-over/{attempt}"));
+                if object["metadata"]["annotations"][RESOLVE] == answer {
+                    continue;
+                }
+                object["metadata"]["annotations"][RESOLVE] = answer;
+            }
+            "AlreadyExists" if tampered && object["spec"]["adoptionPolicy"] != "IfExists" => {
+                object["spec"]["adoptionPolicy"] = json!("IfExists");
+            }
             // What the platform cannot delete is let go.
             "LeftBehind" => object["spec"]["deletionPolicy"] = json!("Retain"),
             "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
@@ -145,12 +203,12 @@ fn answer(world: &mut World) {
             "ValueUnavailable" if object["metadata"]["annotations"][ROTATE].is_null() => {
                 object["metadata"]["annotations"][ROTATE] = json!("because it was asked for");
             }
-            // What cannot be told to be gone is let go.
-            "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
-                object["spec"]["deletionPolicy"] = json!("Retain");
-            }
             // Where no other key can be had for a user, another user can.
             "ValueUnavailable" | "Unsupported" if object["kind"] == "User" => {
+                // One that a restored cluster knows nothing of is not this one's to delete.
+                if tampered && object["status"]["externalID"].is_null() {
+                    oracle::remove(world, &object);
+                }
                 let (name, namespace) = (&object["metadata"]["name"], &object["metadata"]["namespace"]);
                 world.api.delete("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
                 let mut again = object.clone();

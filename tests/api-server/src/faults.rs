@@ -41,6 +41,20 @@ impl ApiServer {
         state.cut();
     }
 
+    /// Restores a snapshot as etcd is restored without that: revisions go back as well, and are given again to other
+    /// writes. A watch from one that is still to come is told that its revision is not known.
+    pub fn restore_back(&self, snapshot: &Snapshot) {
+        let mut state = self.lock();
+        for (store, objects) in state.stores.iter_mut().zip(&snapshot.objects) {
+            store.objects.clone_from(objects);
+            store.frozen = None;
+        }
+        state.revision = snapshot.revision;
+        state.writes.retain(|write| write.revision <= snapshot.revision);
+        state.compact();
+        state.cut();
+    }
+
     /// From now on watches of that kind are not told of what is written, and lists with the resourceVersion 0 do not
     /// show it.
     pub fn freeze(&self, kind: &str) {

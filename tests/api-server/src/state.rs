@@ -191,9 +191,9 @@ impl State {
         self.stores[store].frozen.unwrap_or(self.revision)
     }
 
-    /// Refuses a revision that is not known any more.
+    /// Refuses a revision that is not known any more, or was known before the server was restored and is not known yet.
     pub(crate) fn check_known(&self, revision: u64) -> Result<(), Status> {
-        if revision < self.compacted {
+        if revision < self.compacted || revision > self.revision {
             return Err(Status::expired(format!("too old resource version: {revision} ({})", self.compacted)));
         }
         Ok(())

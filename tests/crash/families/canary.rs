@@ -59,7 +59,7 @@ fn search(stage: &Stage, server: &Server, (scenario, script): &Plan, leak: Optio
     for value in [TYK_SECRET, INVITE_CODE, ROCKIT_KEY, ROCKIT_BACKEND, "canary-dxorglnk"] {
         canaries.add(value);
     }
-    let mut world = scenario.begin(server, kept);
+    let mut world = scenario.begin(server, kept, None);
     for secret in world.api.all("Secret") {
         canaries.secret(&secret);
     }
@@ -69,7 +69,9 @@ fn search(stage: &Stage, server: &Server, (scenario, script): &Plan, leak: Optio
     world.watch_secrets(&canaries);
     let subscriber = lines(LogFormat::Text, "trace", false, page.clone()).expect("a subscriber");
     // What else may be wrong is for the other families to say; without a fault nothing is.
-    let ended = tracing::subscriber::with_default(subscriber, || plan::carry_out(&mut world, scenario, script));
+    let ended = tracing::subscriber::with_default(subscriber, || {
+        plan::carry_out(&mut world, scenario, &plan::Plan::of(script))
+    });
     let log = page.text();
     let mut wrong = canaries.search(&world, &log).err();
     if script.is_empty() {

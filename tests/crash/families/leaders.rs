@@ -111,7 +111,7 @@ pub(crate) fn replay(words: &[String]) -> bool {
 }
 
 fn run(server: &Server, scenario: &Scenario, kept: &Kept, plan: &Plan, tell: bool) -> Told<usize> {
-    let mut world = scenario.begin(server, kept);
+    let mut world = scenario.begin(server, kept, None);
     let mut pair = Pair { leases: Leases::new(&world), scenario, plan, story: String::new() };
     let result = pair.carry_out(&mut world);
     let wrong = result.clone().err();

@@ -1,10 +1,15 @@
 //! The families of plans, and how each is carried out on every core.
 
 mod canary;
+mod corruption;
+mod events;
+mod late;
 mod leaders;
 mod mutants;
 mod requests;
+mod restores;
 mod storms;
+mod watches;
 
 use std::collections::BTreeMap;
 use std::io::{IsTerminal as _, Write as _};
@@ -17,10 +22,14 @@ use crate::sim::Kept;
 use crate::sim::server::Server;
 
 pub(crate) use canary::canary;
+pub(crate) use corruption::corruption;
+pub(crate) use late::late;
 pub(crate) use leaders::{leaders, replay as replay_leaders};
 pub(crate) use mutants::mutants;
 pub(crate) use requests::{double, single};
+pub(crate) use restores::restores;
 pub(crate) use storms::{replay as replay_storm, storms};
+pub(crate) use watches::watches;
 
 /// Where chance begins, for what is drawn.
 pub(crate) const SEED: u64 = 6;

@@ -105,7 +105,7 @@ pub(crate) fn replay(words: &[String]) -> bool {
 }
 
 fn blow(server: &Server, shore: &Shore, kept: &Kept, seed: u64, tell: bool) -> Told<()> {
-    let mut world = shore.scenario.begin(server, kept);
+    let mut world = shore.scenario.begin(server, kept, None);
     let mut storm = Storm::new(shore, seed);
     let error = storm.carry_out(&mut world).err();
     let wrong = (tell || error.is_some()).then(|| {

@@ -1,11 +1,13 @@
 //! What is done, on which platform: the state that it begins from, and what a person then does.
 
 mod manifests;
+mod pair;
 mod planted;
 mod twins;
 
 use std::time::Duration;
 
+use api_server::ApiServer;
 use org_operator::embedded::dialect::Quirk;
 use serde_json::{Value, json};
 
@@ -17,6 +19,7 @@ use crate::sim::{Kept, World};
 use manifests::Manifests;
 
 pub(crate) use manifests::{NAMESPACE, PLATFORMS};
+pub(crate) use pair::{OTHER, other, pairs};
 pub(crate) use planted::{BYSTANDER, STRANGERS, rockit_account_again};
 
 /// What a person does.
@@ -73,9 +76,25 @@ impl Scenario {
         world.keep()
     }
 
-    /// The world that a plan begins from.
-    pub(crate) fn begin(&self, server: &Server, kept: &Kept) -> World {
-        World::new(server, self.quirk, LATE, Some(kept))
+    /// The world that a plan begins from; reads of its platform may be late.
+    pub(crate) fn begin(&self, server: &Server, kept: &Kept, late: Option<Duration>) -> World {
+        let quirk = self.quirk.or(late.map(|_| Quirk::Late));
+        World::new(server, quirk, late.unwrap_or(LATE), Some(kept))
+    }
+}
+
+impl Deed {
+    /// Does it, where nothing but the API server is needed for it.
+    pub(crate) fn on(&self, api: &ApiServer) -> Result<(), String> {
+        match self {
+            Self::Apply(manifest) => api.apply(manifest.clone()).map(drop).map_err(|error| format!("{error:?}")),
+            Self::Delete(kind, name) => {
+                let namespace = if *kind == "Namespace" { "" } else { NAMESPACE };
+                api.delete(kind, namespace, name);
+                Ok(())
+            }
+            Self::Plant(_) | Self::Settle => Err("it needs more than the API server".to_owned()),
+        }
     }
 }
 
@@ -83,15 +102,9 @@ impl World {
     /// Does it.
     pub(crate) fn deed(&mut self, deed: &Deed) -> Result<(), String> {
         match deed {
-            Deed::Apply(manifest) => {
-                self.api.apply(manifest.clone()).map_err(|error| format!("{error:?}"))?;
-            }
-            Deed::Delete(kind, name) => {
-                let namespace = if *kind == "Namespace" { "" } else { NAMESPACE };
-                self.api.delete(kind, namespace, name);
-            }
             Deed::Plant(plant) => plant(self),
             Deed::Settle => settle(self)?,
+            Deed::Apply(_) | Deed::Delete(..) => deed.on(&self.api)?,
         }
         Ok(())
     }

@@ -12,17 +12,16 @@ use secrecy::SecretString;
 
 use super::broken::Layer;
 use super::fault::Fault;
-use super::server::Server;
+use super::guard::Guard;
 use super::stop::Stop;
 use super::time::Time;
-use super::wire::{Side, Turn, Wire};
+use super::wire::{Side, Turn};
 
 /// The embedded platform of a simulation.
 #[derive(Clone, Debug)]
 pub(crate) struct Wired {
     pub(crate) inner: Embedded,
-    pub(crate) server: Server,
-    pub(crate) wire: Wire,
+    pub(crate) guard: Guard,
     pub(crate) time: Time,
     pub(crate) directory: Directory,
     /// What an engine that is broken on purpose goes through.
@@ -38,30 +37,30 @@ impl Wired {
     ) -> Result<T, Error> {
         let unknown = |message: &str| Error::new(FaultKind::Unavailable(None), what.clone(), message.to_owned());
         // The directory asks the fence itself.
-        self.wire.standstill().gate(writes).await;
-        let (entry, fault) = match self.wire.turn(self.time.now(), Side::Platform, writes, true, what.clone()) {
+        self.guard.wire.standstill().gate(writes).await;
+        let (entry, fault) = match self.guard.wire.turn(self.time.now(), Side::Platform, writes, true, what.clone()) {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
         // A call within the process is not on its way anywhere.
         match fault {
-            Some(Fault::Stop(Stop::Before | Stop::Sent)) => self.wire.standstill().stand_still(true).await,
-            Some(Fault::Stop(Stop::Hold)) => self.wire.standstill().stand_still(false).await,
+            Some(Fault::Stop(Stop::Before | Stop::Sent)) => self.guard.wire.standstill().stand_still(true).await,
+            Some(Fault::Stop(Stop::Hold)) => self.guard.wire.standstill().stand_still(false).await,
             _ => {}
         }
         let resumed = matches!(fault, Some(Fault::Stop(Stop::Before | Stop::Sent | Stop::Hold)));
         let applied = resumed || fault.is_none_or(Fault::is_applied);
-        let answer = applied.then(|| self.server.run(move || work));
+        let answer = applied.then(|| self.guard.server.run(move || work));
         let said = match &answer {
             None => "nothing".to_owned(),
             Some(Ok(_)) => "ok".to_owned(),
             Some(Err(error)) => error.kind.as_str().to_owned(),
         };
-        if !self.wire.answered(entry, fault, said) {
+        if !self.guard.wire.answered(entry, fault, said) {
             return std::future::pending().await;
         }
         if let Some(Fault::Stop(Stop::Applied | Stop::Lost)) = fault {
-            self.wire.standstill().stand_still(true).await;
+            self.guard.wire.standstill().stand_still(true).await;
         }
         match (fault, answer) {
             (None | Some(Fault::CrashReplied | Fault::Twice), Some(answer)) => answer,
@@ -129,6 +128,9 @@ where
 
     async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
         let (inner, scope, id) = (self.inner.clone(), scope.clone(), id.to_owned());
+        if E::KIND != Kind::Token {
+            self.guard.look(&self.directory, E::KIND.as_str(), &id);
+        }
         self.call(
             format!("delete {} {id}", E::KIND),
             true,

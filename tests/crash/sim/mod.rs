@@ -1,10 +1,12 @@
 //! A simulation: an API server in memory, a platform's server with real state, a wire between them and the operator, and
 //! one time for all.
 
+pub(crate) mod agenda;
 pub(crate) mod broken;
 pub(crate) mod cluster;
 pub(crate) mod embedded;
 pub(crate) mod fault;
+pub(crate) mod guard;
 pub(crate) mod operator;
 pub(crate) mod platform;
 pub(crate) mod process;
@@ -15,6 +17,7 @@ pub(crate) mod truth;
 pub(crate) mod weather;
 pub(crate) mod wire;
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::Duration;
 
@@ -25,12 +28,29 @@ use org_operator::fence::Fence;
 use org_operator::platform::Embedded;
 use tempfile::TempDir;
 
+use self::agenda::Agenda;
 use self::broken::{Broken, Layer};
 use self::embedded::Wired;
+use self::guard::Guard;
 use self::platform::Platforms;
 use self::server::{Server, scratch};
 use self::time::Time;
 use self::wire::Wire;
+use crate::twins::Twins;
+
+/// When all counts as settled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wanted {
+    /// All is Ready. People do what they are asked.
+    Ready,
+    /// What is not Ready says why, and nobody can do anything about it that a simulation could.
+    Answered,
+    /// What is not Ready says why. Nobody does anything about it.
+    Explained,
+}
+
+/// What is done in a world.
+pub(crate) type Then = Box<dyn FnOnce(&mut World)>;
 
 /// A world in which operators live and die.
 pub(crate) struct World {
@@ -48,6 +68,16 @@ pub(crate) struct World {
     pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
     pub(crate) busy: usize,
+    /// What happens by itself while an operator lives.
+    pub(crate) agenda: Agenda,
+    /// What is done, one after the other, each when all has come to rest, while the same operator lives on.
+    pub(crate) then: VecDeque<Then>,
+    /// When all counts as settled.
+    pub(crate) wanted: Wanted,
+    /// The platform is not what it was.
+    pub(crate) platform_was_restored: bool,
+    /// What is watched for where reads are late.
+    pub(crate) twins: Option<Twins>,
     /// How the engine is broken on purpose.
     pub(crate) broken: Option<Broken>,
     /// Whether what is said to be Ready is looked at whenever something changed.
@@ -78,7 +108,8 @@ impl World {
         let directory = server
             .run(move || async move { Directory::open_with(&path, Hashing::Least).await })
             .expect("the directory opens");
-        let platforms = Platforms::new(server.clone(), &directory, wire.clone(), time.clone(), quirk, late);
+        let guard = Guard { api: api.clone(), server: server.clone(), wire: wire.clone() };
+        let platforms = Platforms::new(guard, &directory, time.clone(), quirk, late);
         let (server, metrics) = (server.clone(), String::new());
         Self {
             time,
@@ -91,6 +122,11 @@ impl World {
             asked: Vec::new(),
             again: Vec::new(),
             busy: 0,
+            agenda: Agenda::default(),
+            then: VecDeque::new(),
+            wanted: Wanted::Ready,
+            platform_was_restored: false,
+            twins: None,
             broken: None,
             looks: false,
             files,
@@ -115,13 +151,46 @@ impl World {
     fn embedded(&self, layer: Option<Layer>, fence: &Fence) -> Wired {
         Wired {
             inner: Embedded::new(self.directory.clone(), self.time.clock()).fenced(fence.clone()),
-            server: self.server.clone(),
-            wire: self.wire.clone(),
+            guard: self.platforms.guard.clone(),
             time: self.time.clone(),
             directory: self.directory.clone(),
             layer,
         }
     }
+}
+
+impl World {
+    /// Where the platform's files are, and a copy of them as they are now.
+    pub(crate) fn back_up(&self) -> TempDir {
+        back_up(self.files.path())
+    }
+
+    /// Where the platform's files are.
+    pub(crate) fn path(&self) -> &Path {
+        self.files.path()
+    }
+
+    /// The platform is restored from a backup of its files, or is begun anew.
+    pub(crate) fn restore_platform(&mut self, backup: Option<&Path>) {
+        let directory = self.directory.clone();
+        self.server.run(move || async move { directory.close().await });
+        self.files = tempfile::tempdir_in(scratch()).expect("a directory");
+        if let Some(backup) = backup {
+            copy(backup, self.files.path());
+        }
+        let path = self.files.path().to_owned();
+        let opened = self.server.run(move || async move { Directory::open_with(&path, Hashing::Least).await });
+        self.directory = opened.expect("the directory opens");
+        self.platforms.serve(&self.directory);
+        self.platform_was_restored = true;
+    }
+}
+
+/// A copy of the platform's files.
+pub(crate) fn back_up(path: &Path) -> TempDir {
+    let backup = tempfile::tempdir_in(scratch()).expect("a directory");
+    copy(path, backup.path());
+    backup
 }
 
 /// The directory's files; its lock is each directory's own.

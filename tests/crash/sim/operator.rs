@@ -172,6 +172,11 @@ impl World {
                     break End::Crashed;
                 }
                 self.api.collect();
+                self.agenda.happen(self.time.now());
+                if let Some(mut twins) = self.twins.take() {
+                    twins.look(self);
+                    self.twins = Some(twins);
+                }
                 if watch(self) {
                     break End::Stopped;
                 }

@@ -1,6 +1,7 @@
 //! The platforms' servers, and the operator's way to them over the wire.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,10 +15,10 @@ use org_operator::platform::http::{Service, Transport, TransportError};
 
 use super::broken::Layer;
 use super::fault::Fault;
-use super::server::Server;
+use super::guard::{Guard, deleted};
 use super::stop::Stop;
 use super::time::Time;
-use super::wire::{Side, Turn, Wire};
+use super::wire::{Side, Turn};
 use crate::canary::Canaries;
 
 /// The admin secret of the Dashboard.
@@ -54,44 +55,32 @@ impl Kind {
 /// The way from an operator to the platforms.
 #[derive(Clone)]
 pub(crate) struct Platforms {
-    pub(crate) server: Server,
-    pub(crate) routers: BTreeMap<&'static str, Router>,
-    pub(crate) wire: Wire,
+    pub(crate) guard: Guard,
     pub(crate) time: Time,
     /// Who looks for what is secret.
     pub(crate) canaries: Option<Canaries>,
+    served: Arc<Mutex<Served>>,
+    quirk: Option<Quirk>,
+    late: Duration,
+}
+
+/// What is served now.
+struct Served {
+    directory: Directory,
+    routers: BTreeMap<&'static str, Router>,
 }
 
 impl Platforms {
-    /// Every dialect on that directory, by host; a plan uses one.
-    pub(crate) fn new(
-        server: Server,
-        directory: &Directory,
-        wire: Wire,
-        time: Time,
-        quirk: Option<Quirk>,
-        late: Duration,
-    ) -> Self {
-        let serving = |secret: &str, base: &str| Serving {
-            directory: directory.clone(),
-            clock: time.clock(),
-            secret: secret.into(),
-            quirks: BTreeSet::from_iter(quirk),
-            late,
-            base: Some(format!("http://{base}")),
-        };
-        let operator = rockit::Operator {
-            organization: "operator".to_owned(),
-            username: "operator".to_owned(),
-            secret: ROCKIT_BACKEND.into(),
-        };
-        let routers = BTreeMap::from([
-            ("tyk.test", tyk::router(serving(TYK_SECRET, "tyk.test"))),
-            ("rockfish-admin.test", rockfish::admin_router(serving(INVITE_CODE, "rockfish-admin.test"))),
-            ("rockfish.test", rockfish::public_router(serving(INVITE_CODE, "rockfish.test"))),
-            ("rockit.test", rockit::router(serving(&STANDARD.encode(ROCKIT_KEY), "rockit.test"), Some(operator))),
-        ]);
-        Self { server, routers, wire, time, canaries: None }
+    /// The way to what is served from that directory.
+    pub(crate) fn new(guard: Guard, directory: &Directory, time: Time, quirk: Option<Quirk>, late: Duration) -> Self {
+        let served = Arc::new(Mutex::new(serve(directory, &time, quirk, late)));
+        Self { guard, time, canaries: None, served, quirk, late }
+    }
+
+    /// From now on another directory is served.
+    pub(crate) fn serve(&self, directory: &Directory) {
+        let served = serve(directory, &self.time, self.quirk, self.late);
+        *self.served.lock().unwrap_or_else(PoisonError::into_inner) = served;
     }
 
     /// What the operator's requests go through.
@@ -121,46 +110,59 @@ impl Platforms {
         answer.await.unwrap_or(Err(TransportError::TimedOut))
     }
 
+    /// The request reaches whatever is served then.
+    fn deliver(&self, request: Request<Bytes>, twice: bool) -> Response<Bytes> {
+        let host = request.uri().host().unwrap_or_default();
+        let (router, directory) = {
+            let served = self.served.lock().unwrap_or_else(PoisonError::into_inner);
+            let router = served.routers.get(host).unwrap_or_else(|| panic!("nobody serves {host}"));
+            (router.clone(), served.directory.clone())
+        };
+        if let Some((kind, id)) = deleted(request.method(), request.uri().path()) {
+            self.guard.look(&directory, kind, id);
+        }
+        if twice {
+            self.guard.server.ask(router.clone(), request.clone());
+        }
+        self.guard.server.ask(router, request)
+    }
+
     async fn ask(self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         let what = format!("{} {}", request.method(), request.uri());
         // ROCKIT's pings are POSTs, and change nothing.
         let writes = request.method() != "GET" && !request.uri().path().contains("ping");
+        let wire = &self.guard.wire;
         let unsent = || TransportError::Connect("nothing was sent".into());
-        if !self.wire.standstill().gate(writes).await {
+        if !wire.standstill().gate(writes).await {
             return Err(unsent());
         }
-        let (entry, fault) = match self.wire.turn(self.time.now(), Side::Platform, writes, true, what) {
+        let (entry, fault) = match wire.turn(self.time.now(), Side::Platform, writes, true, what) {
             Turn::Go(entry, fault) => (entry, fault),
             Turn::Dead => return std::future::pending().await,
         };
         let mut answer = None;
-        let host = request.uri().host().unwrap_or_default();
-        let router = self.routers.get(host).unwrap_or_else(|| panic!("nobody serves {host}"));
         match fault {
-            Some(Fault::Stop(Stop::Before)) if !self.wire.standstill().before(writes).await => return Err(unsent()),
-            Some(Fault::Stop(Stop::Hold)) => self.wire.standstill().stand_still(false).await,
+            Some(Fault::Stop(Stop::Before)) if !wire.standstill().before(writes).await => return Err(unsent()),
+            Some(Fault::Stop(Stop::Hold)) => wire.standstill().stand_still(false).await,
             Some(Fault::Stop(Stop::Sent)) => {
-                let (server, router, request) = (self.server.clone(), router.clone(), request.clone());
-                answer = self.wire.standstill().sent(move || server.ask(router, request)).await;
+                let (platforms, request) = (self.clone(), request.clone());
+                answer = wire.standstill().sent(move || platforms.deliver(request, false)).await;
             }
             _ => {}
         }
         let resumed = matches!(fault, Some(Fault::Stop(Stop::Before | Stop::Hold)));
         if resumed || fault.is_none_or(Fault::is_applied) {
-            if fault == Some(Fault::Twice) {
-                self.server.ask(router.clone(), request.clone());
-            }
-            answer = Some(self.server.ask(router.clone(), request.clone()));
+            answer = Some(self.deliver(request.clone(), fault == Some(Fault::Twice)));
         }
         if let Some(canaries) = &self.canaries {
             canaries.platform(&request, answer.as_ref());
         }
         let status = answer.as_ref().map_or_else(|| "nothing".to_owned(), |answer| answer.status().to_string());
-        if !self.wire.answered(entry, fault, status) {
+        if !wire.answered(entry, fault, status) {
             return std::future::pending().await;
         }
         if let Some(Fault::Stop(Stop::Applied | Stop::Lost)) = fault {
-            self.wire.standstill().stand_still(true).await;
+            wire.standstill().stand_still(true).await;
         }
         let reset = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
         match (fault, answer) {
@@ -176,6 +178,30 @@ impl Platforms {
             _ => Err(TransportError::Lost(reset().into())),
         }
     }
+}
+
+/// Every dialect on that directory, by host; a plan uses one.
+fn serve(directory: &Directory, time: &Time, quirk: Option<Quirk>, late: Duration) -> Served {
+    let serving = |secret: &str, base: &str| Serving {
+        directory: directory.clone(),
+        clock: time.clock(),
+        secret: secret.into(),
+        quirks: BTreeSet::from_iter(quirk),
+        late,
+        base: Some(format!("http://{base}")),
+    };
+    let operator = rockit::Operator {
+        organization: "operator".to_owned(),
+        username: "operator".to_owned(),
+        secret: ROCKIT_BACKEND.into(),
+    };
+    let routers = BTreeMap::from([
+        ("tyk.test", tyk::router(serving(TYK_SECRET, "tyk.test"))),
+        ("rockfish-admin.test", rockfish::admin_router(serving(INVITE_CODE, "rockfish-admin.test"))),
+        ("rockfish.test", rockfish::public_router(serving(INVITE_CODE, "rockfish.test"))),
+        ("rockit.test", rockit::router(serving(&STANDARD.encode(ROCKIT_KEY), "rockit.test"), Some(operator))),
+    ]);
+    Served { directory: directory.clone(), routers }
 }
 
 fn reply(code: u16, content_type: &'static str, body: &'static str) -> Response<Bytes> {

@@ -173,5 +173,5 @@ impl Process {
 /// What is asked of the world is asked over that operator's wire.
 fn attach(world: &mut World, wire: &Wire) {
     world.wire = wire.clone();
-    world.platforms.wire = wire.clone();
+    world.platforms.guard.wire = wire.clone();
 }

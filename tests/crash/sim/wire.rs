@@ -1,6 +1,7 @@
 //! The wire between the operator and its servers: every request has a number, and a script says what happens to which.
 
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
@@ -35,14 +36,24 @@ pub(crate) struct Asked {
 /// One step of a script: what happens to the request of that number, counted from the step before.
 pub(crate) type Step = (usize, Fault);
 
+/// What happens beside at a request.
+type Event = Box<dyn FnOnce() + Send>;
+
 /// The wire.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Wire(Arc<Inner>);
 
-#[derive(Debug, Default)]
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wire").field("state", &self.0.state).finish_non_exhaustive()
+    }
+}
+
+#[derive(Default)]
 struct Inner {
     state: Mutex<State>,
     crash: Notify,
+    events: Mutex<Vec<(usize, Event)>>,
     standstill: Standstill,
     weather: Switch,
 }
@@ -51,6 +62,10 @@ struct Inner {
 struct State {
     script: VecDeque<Step>,
     seen: usize,
+    /// All requests with a number since the script began.
+    all: usize,
+    /// What must never be asked, and was.
+    forbidden: Vec<String>,
     asked: Vec<Asked>,
     crashed: bool,
     crashes_next: bool,
@@ -69,16 +84,49 @@ impl Wire {
     pub(crate) fn play(&self, script: &[Step]) {
         let mut state = self.state();
         state.script = script.iter().copied().collect();
-        state.seen = 0;
+        (state.seen, state.all) = (0, 0);
     }
 
     /// Whether everything that the script has has happened.
     pub(crate) fn is_played(&self) -> bool {
-        self.state().script.is_empty()
+        self.state().script.is_empty() && self.events().is_empty()
+    }
+
+    /// Does that before the request of that number since the script began is carried out.
+    pub(crate) fn at(&self, number: usize, event: impl FnOnce() + Send + 'static) {
+        self.events().push((number, Box::new(event)));
+    }
+
+    /// Records what must never be asked.
+    pub(crate) fn forbid(&self, what: String) {
+        self.state().forbidden.push(what);
+    }
+
+    /// What must never be asked, and was.
+    pub(crate) fn forbidden(&self) -> Vec<String> {
+        self.state().forbidden.clone()
+    }
+
+    fn happen(&self, numbered: bool) {
+        let number = {
+            let mut state = self.state();
+            state.all += usize::from(numbered);
+            state.all.checked_sub(1)
+        };
+        let Some(number) = number.filter(|_| numbered) else { return };
+        let due: Vec<_> = self.events().extract_if(.., |(at, _)| *at <= number).collect();
+        for (_, event) in due {
+            event();
+        }
+    }
+
+    fn events(&self) -> MutexGuard<'_, Vec<(usize, Event)>> {
+        self.0.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Begins a request that may have a number.
     pub(crate) fn turn(&self, at: Timestamp, side: Side, writes: bool, numbered: bool, what: String) -> Turn {
+        self.happen(numbered);
         let mut state = self.state();
         if state.crashes_next {
             state.crashes_next = false;

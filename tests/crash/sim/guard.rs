@@ -1,0 +1,81 @@
+//! No organisation and no user is deleted on a platform but for a resource that is being deleted at that moment.
+
+use api_server::ApiServer;
+use http::Method;
+use jiff::Timestamp;
+use org_operator::embedded::Directory;
+use serde_json::Value;
+
+use super::server::Server;
+use super::wire::Wire;
+
+/// What the e-mail addresses of Tyk's technical administrators have, who are the operator's own.
+const TECHNICAL: &str = "@technical-administrator.invalid";
+
+/// Looks at each deletion before it is carried out.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    pub(crate) api: ApiServer,
+    pub(crate) server: Server,
+    pub(crate) wire: Wire,
+}
+
+/// The kind and the id that a request deletes.
+pub(crate) fn deleted<'a>(method: &Method, path: &'a str) -> Option<(&'static str, &'a str)> {
+    let mut words = path.trim_matches('/').rsplit('/');
+    let (id, plural) = (words.next()?, words.next()?);
+    let kind = match plural {
+        "organisations" | "organization" | "orgs" => "Organization",
+        "users" | "user" => "User",
+        _ => return None,
+    };
+    (method == Method::DELETE).then_some((kind, id))
+}
+
+impl Guard {
+    /// Records a deletion that nobody meant.
+    pub(crate) fn look(&self, directory: &Directory, kind: &str, id: &str) {
+        let names = self.names(directory, kind, id);
+        if names.iter().any(|name| name.ends_with(TECHNICAL)) {
+            return;
+        }
+        if !self.api.all(kind).iter().any(|resource| is_meant(resource, id, &names)) {
+            self.wire.forbid(format!("the {kind} {id} {names:?} was deleted, and no resource of it is being deleted"));
+        }
+    }
+
+    /// What the object is called on the platform.
+    fn names(&self, directory: &Directory, kind: &str, id: &str) -> Vec<String> {
+        let (directory, id, is_user) = (directory.clone(), id.to_owned(), kind == "User");
+        self.server.run(move || async move {
+            let mut names = Vec::new();
+            for organization in directory.organizations(None, 1000).await.expect("organisations") {
+                if !is_user && (organization.id == id || organization.name == id) {
+                    names.push(organization.name);
+                } else if is_user {
+                    let users = directory.users(&organization.id, None, 1000).await.expect("users");
+                    let found = users.into_iter().filter(|user| user.id == id || user.username == id);
+                    names.extend(found.flat_map(|user| [Some(user.username), user.email]).flatten());
+                }
+            }
+            if is_user {
+                let accounts = directory.accounts(Timestamp::MAX).await.expect("accounts");
+                names.extend(accounts.into_iter().filter(|found| found.id == id).map(|found| found.email));
+            }
+            names
+        })
+    }
+}
+
+/// Whether the resource is to go, and the object is its own: by the recorded id, or where none was recorded by its name.
+fn is_meant(resource: &Value, id: &str, names: &[String]) -> bool {
+    let policy = resource["spec"]["deletionPolicy"].as_str();
+    let deletes = policy.unwrap_or(if resource["kind"] == "User" { "Delete" } else { "Retain" }) == "Delete";
+    let own = match resource["status"]["externalID"].as_str() {
+        Some(recorded) => recorded == id,
+        None => [&resource["metadata"]["name"], &resource["spec"]["externalName"], &resource["spec"]["email"]]
+            .into_iter()
+            .any(|name| name.as_str().is_some_and(|name| names.iter().any(|found| found == name))),
+    };
+    deletes && own && !resource["metadata"]["deletionTimestamp"].is_null()
+}
