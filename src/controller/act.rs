@@ -136,7 +136,7 @@ impl<K: Managed> Act<K> {
                 self.still_meant().await?;
                 let api = self.api()?;
                 self.end(api.as_ref(), &id).await?;
-                self.republish(api.as_ref()).await;
+                self.republish(api.as_ref()).await?;
                 self.note("Deleted", format!("deleted the {} {} on the platform ({id})", K::KIND, self.desired.name));
                 Ok(())
             }

@@ -29,13 +29,13 @@ pub async fn read(
     Ok((SharedKey { id }, stored))
 }
 
-/// Writes the key that the platform has now into the User's Secret. What templates make of it follows with the User's own
-/// pass.
+/// Writes the key that the platform has now into the User's Secret, or takes the dead one out of it where nobody knows the
+/// one after it. What templates make of it follows with the User's own pass.
 pub async fn write(
     context: &Context,
     namespace: &str,
     shared: &SharedSecret,
-    value: &SecretString,
+    value: Option<&SecretString>,
 ) -> Result<(), Stop> {
     // Somebody else's change of the Secret is no reason to leave a key in it that is dead.
     for _ in 0..3 {

@@ -17,6 +17,7 @@ use crate::api::annotation::{
 };
 use crate::domain::condition::Reason;
 use crate::domain::entity::{Entity, Kind, NewToken, Record, Token};
+use crate::domain::fault::FaultKind;
 use crate::domain::plan::{SlotState, Source};
 use crate::keys;
 use crate::kubernetes::image::SecretImage;
@@ -198,7 +199,7 @@ impl<K: Managed> Act<K> {
         let slots = &self.desired.slots;
         let Some(index) = slots.iter().position(|slot| slot.content.shown().is_some()) else { return Ok(()) };
         if let Some(shared) = &self.desired.shared
-            && let Err(stop) = shared::write(&self.context, &self.namespace(), shared, &value).await
+            && let Err(stop) = shared::write(&self.context, &self.namespace(), shared, Some(&value)).await
         {
             // Its own pass finds that the platform has another key by now.
             tracing::warn!(?stop, "the key is not in the Secret of its User yet");
@@ -289,21 +290,29 @@ impl<K: Managed> Act<K> {
         Ok(())
     }
 
-    /// The end of a Token ended the key of its User: the one that it has now belongs into the User's Secret.
-    pub(super) async fn republish(&self, api: &dyn AdminApi) {
-        let Some(shared) = &self.desired.shared else { return };
-        let Some(of) = K::of_user(&self.desired, "") else { return };
-        let written = match api.key(&of).await {
-            Ok(Some(value)) => shared::write(&self.context, &self.namespace(), shared, &value).await,
-            Ok(None) => return,
+    /// The end of a Token ended the key of its User: the one that it has now belongs into the User's Secret, or none where
+    /// the platform shows no key again. Then only this pass knows that the old one is dead, and the Token waits for it.
+    pub(super) async fn republish(&self, api: &dyn AdminApi) -> Result<(), Stop> {
+        let Some(shared) = &self.desired.shared else { return Ok(()) };
+        let Some(of) = K::of_user(&self.desired, "") else { return Ok(()) };
+        let namespace = self.namespace();
+        match api.key(&of).await {
+            Ok(Some(value)) => {
+                if let Err(stop) = shared::write(&self.context, &namespace, shared, Some(&value)).await {
+                    // Its own pass finds that the platform has another key by now.
+                    tracing::warn!(?stop, "the key is not in the Secret of its User yet");
+                }
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(error) if error.kind == FaultKind::Unsupported => {
+                shared::write(&self.context, &namespace, shared, None).await
+            }
             // The user may have gone before its token.
             Err(error) => {
                 tracing::debug!(error = &error as &dyn std::error::Error, "the key after this one is not known");
-                return;
+                Ok(())
             }
-        };
-        if let Err(stop) = written {
-            tracing::warn!(?stop, "the key is not in the Secret of its User yet");
         }
     }
 

@@ -231,18 +231,18 @@ impl SecretStore {
         self.patch(namespace, name, body, false).await.map(drop)
     }
 
-    /// Puts one value into one that was read; nothing else changes.
+    /// Puts one value into one that was read, or takes it out; nothing else changes.
     pub async fn put(
         &self,
         namespace: &str,
         name: &str,
         read: &StoredSecret,
         key: &str,
-        value: &SecretString,
+        value: Option<&SecretString>,
     ) -> Result<StoredSecret, SecretError> {
         let body = json!({
             "metadata": {"resourceVersion": read.resource_version},
-            "data": {key: STANDARD.encode(value.expose_secret())},
+            "data": {key: value.map(|value| STANDARD.encode(value.expose_secret()))},
         });
         self.patch(namespace, name, body, false).await
     }

@@ -58,7 +58,6 @@ impl Scenario {
             twins: usize::from(self.name.ends_with("-twin")),
             retained: usize::from(self.name == "organization-retain"),
             unanswered,
-            ended: self.platform == Kind::Rockit && self.name == "token-delete",
         }
     }
 
