@@ -182,6 +182,14 @@ impl<K: Managed> Act<K> {
 
     async fn record_attempt(&mut self, attempt: i64) -> Result<(), Stop> {
         self.progress.doing("recording the attempt");
+        if self.draft.attempt_open() && K::KIND == Kind::Token && self.is_unknown_after_all() {
+            let message = format!(
+                "attempt {} to mint a token was not answered, and this platform cannot tell whether there is one: it may live \
+                 on though nobody has its value; look for one of that time among the user's tokens there and revoke it",
+                self.draft.attempt()
+            );
+            self.note("LeftBehind", message);
+        }
         self.draft.set_attempt(attempt, true);
         // What is Ready stays so while its credential is renewed, and what waits for something says so and not that it is
         // being made each time that it is tried.
@@ -192,6 +200,11 @@ impl<K: Managed> Act<K> {
             self.object = report::keep(&self.context, &self.object, self.draft.clone()).await?;
         }
         Ok(())
+    }
+
+    /// Whether nothing will ever tell what came of a creation that was not answered.
+    fn is_unknown_after_all(&self) -> bool {
+        self.desired.shared.is_none() && !self.desired.place.marks(K::KIND)
     }
 
     async fn create(&mut self, attempt: Option<i64>, previous: Option<String>) -> Result<(), Stop> {

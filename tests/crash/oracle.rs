@@ -258,6 +258,11 @@ impl View<'_> {
                 if unknown > 1 + lost {
                     return Err(format!("{live:?} are live of {name}, and {ids:?} are known"));
                 }
+                // Events are best effort for who dies, and for nobody else.
+                let told = || self.world.api.all("Event").iter().any(|event| event["reason"] == "LeftBehind");
+                if unknown > 1 && self.expected.unanswered && !told() {
+                    return Err(format!("{live:?} are live of {name}, {ids:?} are known, and nobody was told"));
+                }
             }
         }
         Ok(())
