@@ -64,9 +64,9 @@ impl Rockfish {
             public,
             invite,
             clock,
-            organizations: Guessed::new("organization", Kind::Organization),
-            users: Guessed::new("user", Kind::User),
-            tokens: Guessed::new("token", Kind::Token),
+            organizations: Guessed::new("organization", Kind::Organization, clock.clone()),
+            users: Guessed::new("user", Kind::User, clock.clone()),
+            tokens: Guessed::new("token", Kind::Token, clock.clone()),
         }
     }
 

@@ -6,17 +6,22 @@
 //! [`FaultKind::Unsupported`], which says "this cannot be told": never "absent", or what is there would be made again or
 //! believed gone.
 
+use std::sync::{Mutex, PoisonError};
+
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::send;
 use super::shown::Shown;
+use crate::clock::Clock;
 use crate::domain::capability::Support;
 use crate::domain::entity::Kind;
 use crate::domain::fault::FaultKind;
-use crate::platform::Error;
+use crate::domain::plan::ABSENCE;
 use crate::platform::http::{Call, Effect, Origin, Reply};
 use crate::platform::tried::Tried;
+use crate::platform::{Ended, Error};
 
 /// The longest list that is read, in bytes: room for some ten thousand objects, because no paging is documented.
 pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
@@ -32,12 +37,23 @@ pub(super) struct Guessed {
     read: Tried,
     list: Tried,
     delete: Tried,
+    /// Since when deletions have not found what was there.
+    unfound: Mutex<Option<Timestamp>>,
+    clock: Clock,
 }
 
 impl Guessed {
     /// Nothing yet, of the objects below that path.
-    pub(super) fn new(segment: &'static str, kind: Kind) -> Self {
-        Self { segment, kind, read: Tried::default(), list: Tried::default(), delete: Tried::default() }
+    pub(super) fn new(segment: &'static str, kind: Kind, clock: Clock) -> Self {
+        Self {
+            segment,
+            kind,
+            read: Tried::default(),
+            list: Tried::default(),
+            delete: Tried::default(),
+            unfound: Mutex::default(),
+            clock,
+        }
     }
 
     /// What an earlier client of the same server found out: without it a deletion whose answer was lost could not be told
@@ -117,17 +133,21 @@ impl Guessed {
         origin: &Origin,
         operation: &str,
         id: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Ended, Error> {
         let call = Call::new(operation, Effect::Repeatable, Method::DELETE, [self.segment, id]);
-        if self.went(origin, operation, call).await? {
-            return Ok(());
+        if let Some(ended) = self.went(origin, operation, call).await? {
+            return Ok(ended);
         }
         match self.get::<T>(origin, operation, id).await {
-            Ok(None) => Ok(()),
-            // It is there, and was not found: so it is the call that is not.
-            Ok(Some(_)) => {
+            Ok(None) => Ok(Ended::Absent),
+            // It is there, and was not found: so it is the call that is not, or one of the two answers lied.
+            Ok(Some(_)) if self.is_unfound() => {
                 self.delete.miss();
                 Err(self.unknown(operation))
+            }
+            Ok(Some(_)) => {
+                let message = "the platform says that it is not there, and shows it all the same: trying again";
+                Err(Error::new(FaultKind::Unavailable(None), operation, message))
             }
             Err(error) => Err(self.doubted(error)),
         }
@@ -141,26 +161,36 @@ impl Guessed {
         operation: &str,
         id: &str,
         path: [&str; 4],
-    ) -> Result<(), Error> {
-        if self.went(origin, operation, Call::new(operation, Effect::Repeatable, Method::DELETE, path)).await? {
-            return Ok(());
+    ) -> Result<Ended, Error> {
+        let call = Call::new(operation, Effect::Repeatable, Method::DELETE, path);
+        if let Some(ended) = self.went(origin, operation, call).await? {
+            return Ok(ended);
         }
         match self.get::<T>(origin, operation, id).await {
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(Ended::Absent),
             Ok(Some(_)) => Err(self.doubted(self.untold(operation))),
             Err(error) => Err(self.doubted(error)),
         }
     }
 
-    /// Sends a deletion. True if what it names is gone now, or was not there as a server says that is known to delete.
-    async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<bool, Error> {
+    /// Sends a deletion. `None`: it found nothing, and the server is not known to delete.
+    async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<Option<Ended>, Error> {
         match self.ask(origin, call, operation, &self.delete).await {
-            Err(error) if error.kind == FaultKind::NotFound => return Ok(true),
-            Ok(Some(_)) => self.delete.prove(),
-            Ok(None) => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind == FaultKind::NotFound => Ok(Some(Ended::Absent)),
+            Ok(Some(_)) => {
+                self.delete.prove();
+                Ok(Some(Ended::Done))
+            }
+            Ok(None) => Ok(self.delete.is_proved().then_some(Ended::Absent)),
+            Err(error) => Err(error),
         }
-        Ok(self.delete.is_proved())
+    }
+
+    /// Takes note of that a deletion did not find what was there, and says whether another one had long before.
+    fn is_unfound(&self) -> bool {
+        let now = self.clock.now();
+        let mut since = self.unfound.lock().unwrap_or_else(PoisonError::into_inner);
+        now.duration_since(*since.get_or_insert(now)).unsigned_abs() >= ABSENCE
     }
 
     fn doubted(&self, error: Error) -> Error {

@@ -1,6 +1,19 @@
 //! Calls that the page does not show: tried, remembered, and never believed without proof.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::*;
+use crate::platform::Ended;
+
+/// With a clock that shows so many seconds.
+fn fixture_in_time() -> (Fixture, Arc<AtomicI64>) {
+    let (time, admin) = (Arc::new(AtomicI64::new(0)), Scripted::default());
+    let read = Arc::clone(&time);
+    let clock = Clock::reading(move || Timestamp::from_second(1_800_000_000 + read.load(Ordering::Relaxed)).unwrap());
+    let platform = Rockfish::new(Some(admin.origin(ADMIN, &clock)), None, None, clock);
+    (Fixture { platform, admin, public: Scripted::default() }, time)
+}
 
 const UNSUPPORTED: Result<Vec<OrganizationRecord>, FaultKind> = Err(FaultKind::Unsupported);
 
@@ -56,7 +69,7 @@ async fn a_server_that_says_that_it_has_no_such_call_is_asked_once() {
     }
 }
 
-async fn delete_all(fixture: &Fixture) -> [Result<(), Error>; 3] {
+async fn delete_all(fixture: &Fixture) -> [Result<Ended, Error>; 3] {
     [
         Backend::<Organization>::delete(&fixture.platform, &(), ORGANIZATION).await,
         Backend::<User>::delete(&fixture.platform, &scope(), USER).await,
@@ -77,17 +90,19 @@ async fn a_server_that_knows_none_of_it_is_never_believed_to_have_deleted() {
 
 #[tokio::test]
 async fn a_deletion_that_found_nothing_is_done_where_the_server_shows_what_is_there() {
-    let fixture = fixture();
+    let (fixture, time) = fixture_in_time();
     fixture.admin.on("GET /token/other", 200, &shown_token("other", USER));
     let delete = async || Backend::<Token>::delete(&fixture.platform, &of(), TOKEN).await.map_err(|error| error.kind);
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "nothing is proved yet");
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unsupported);
     fixture.tokens(by_id("other")).await.unwrap();
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unknown, "it is worth a try again");
-    assert_eq!(delete().await, Ok(()));
+    assert_eq!(delete().await, Ok(Ended::Absent));
 
     fixture.admin.on(&format!("GET /token/{TOKEN}"), 200, &shown_token(TOKEN, USER));
-    assert_eq!(delete().await, Err(FaultKind::Unsupported), "it is still there: the call is not");
+    assert_eq!(delete().await, Err(FaultKind::Unavailable(None)), "it is still there: one of two answers lied, or");
+    time.store(30, Ordering::Relaxed);
+    assert_eq!(delete().await, Err(FaultKind::Unsupported), "the call is not");
     fixture.admin.text(&format!("DELETE /token/{TOKEN}"), 204, &[], "");
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "and is not tried again");
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unsupported);
@@ -119,7 +134,7 @@ async fn of_a_user_only_the_membership_is_ended() {
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "the user is there; of the membership nothing is known");
     assert_eq!(fixture.of(Capability::UserDelete), Support::Unknown, "another's may be found");
     fixture.admin.text(&user, 404, &[], "");
-    assert_eq!(delete().await, Ok(()), "who is gone is no member");
+    assert_eq!(delete().await, Ok(Ended::Absent), "who is gone is no member");
     let sent = fixture.admin.calls();
     assert!(!sent.contains(&format!("DELETE /user/{USER}")), "{sent:?}");
 }
