@@ -7,6 +7,7 @@
 //! believed gone.
 
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use jiff::Timestamp;
@@ -26,6 +27,9 @@ use crate::platform::{Ended, Error};
 /// The longest list that is read, in bytes: room for some ten thousand objects, because no paging is documented.
 pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
 
+/// For how long what a list told goes for the next object too: less than what is missed is looked for again after.
+const SEARCHED: Duration = Duration::from_secs(25);
+
 const ABSENT: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 const UNKNOWN_CALL: [StatusCode; 2] = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED];
 
@@ -39,6 +43,8 @@ pub(super) struct Guessed {
     delete: Tried,
     /// Since when deletions have not found what was there.
     unfound: Mutex<Option<Timestamp>>,
+    /// When an object was looked for that would prove the read, and whether there was none at all.
+    searched: Mutex<Option<(Timestamp, bool)>>,
     clock: Clock,
 }
 
@@ -52,6 +58,7 @@ impl Guessed {
             list: Tried::default(),
             delete: Tried::default(),
             unfound: Mutex::default(),
+            searched: Mutex::default(),
             clock,
         }
     }
@@ -95,7 +102,7 @@ impl Guessed {
             asked => asked?,
         };
         let Some(reply) = asked else {
-            return if self.read.is_proved() {
+            return if self.read.is_proved() || self.is_told::<T>(origin, operation, id).await? {
                 Ok(None)
             } else {
                 self.read.doubt();
@@ -108,6 +115,36 @@ impl Guessed {
         }
         self.read.prove();
         Ok(Some(shown))
+    }
+
+    /// Whether a 404 of the read that is not proved means absence all the same: where the server lists such objects, reads
+    /// one of those and does not list this one, or lists none.
+    async fn is_told<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+        id: &str,
+    ) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let lately = |(at, _): &(Timestamp, bool)| now.duration_since(*at).unsigned_abs() < SEARCHED;
+        if let Some((_, none)) = self.searched.lock().unwrap_or_else(PoisonError::into_inner).filter(lately) {
+            return Ok(none);
+        }
+        let all: Vec<T> = match self.all(origin, operation).await {
+            Err(error) if error.kind == FaultKind::Unsupported => return Ok(false),
+            all => all?,
+        };
+        *self.searched.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, all.is_empty()));
+        let Some(other) = all.first() else { return Ok(true) };
+        if !other.has_id() || all.iter().any(|listed| listed.id() == id) {
+            return Ok(false);
+        }
+        let call = Call::new(operation, Effect::Reads, Method::GET, [self.segment, other.id()]);
+        let read = self.ask(origin, call, operation, &self.read).await?;
+        if read.is_some() {
+            self.read.prove();
+        }
+        Ok(read.is_some())
     }
 
     /// All objects. A list that is there is never 404, but a gateway's answer may be: it is asked for again.

@@ -215,3 +215,35 @@ async fn an_address_that_was_changed_is_refused_where_the_platform_shows_the_one
     fixture.admin.text(&format!("GET /user/{USER}"), 404, &[], "");
     assert_eq!(fixture.update_user(change("info@rockfish.ai")).await.unwrap_err().kind, FaultKind::NotFound);
 }
+
+#[tokio::test]
+async fn what_a_list_shows_tells_absence_from_a_call_that_is_not_there() {
+    let all = |ids: &[&str]| json!(ids.iter().map(|id| shown_organization(id, id)).collect::<Vec<_>>());
+    let look = async |listed: Value, read: bool| {
+        let fixture = fixture();
+        fixture.admin.on("GET /organization", 200, &listed);
+        if read {
+            fixture.admin.on("GET /organization/other", 200, &shown_organization("other", "other"));
+        }
+        let found = fixture.organizations(by_id("gone")).await.map_err(|error| error.kind);
+        (found, fixture.of(Capability::OrganizationRead))
+    };
+    assert_eq!(look(all(&["other"]), true).await, (Ok(vec![]), Support::Supported), "another one can be read");
+    assert_eq!(look(all(&["other"]), false).await, (UNSUPPORTED, Support::Unsupported), "none can be read");
+    assert_eq!(look(all(&["other", "gone"]), true).await.0, UNSUPPORTED, "it is in the list");
+    assert_eq!(look(all(&[]), true).await.0, Ok(vec![]), "there is none at all");
+}
+
+#[tokio::test]
+async fn what_a_list_told_goes_for_a_while() {
+    let (fixture, time) = fixture_in_time();
+    fixture.admin.on("GET /user", 200, &json!([]));
+    let look = async |second| {
+        time.store(second, Ordering::Relaxed);
+        let found = fixture.users(by_id("gone")).await.unwrap();
+        (found, fixture.admin.calls().len())
+    };
+    assert_eq!(look(0).await, (vec![], 2));
+    assert_eq!(look(24).await, (vec![], 3));
+    assert_eq!(look(30).await, (vec![], 5), "before it is looked for again, another list is asked for");
+}
