@@ -247,3 +247,29 @@ async fn what_a_list_told_goes_for_a_while() {
     assert_eq!(look(24).await, (vec![], 3));
     assert_eq!(look(30).await, (vec![], 5), "before it is looked for again, another list is asked for");
 }
+
+#[tokio::test]
+async fn a_success_that_says_that_it_failed_is_none() {
+    let member = format!("PUT /organization/{ORGANIZATION}/user/{USER}");
+    let end = format!("DELETE /organization/{ORGANIZATION}/user/{USER}");
+    for said in [
+        json!({ "error": "x" }),
+        json!({ "Errors": [] }),
+        json!({ "status": "failed" }),
+        json!({ "Status": "Error", "status": "ok" }),
+        json!({ "status": 500 }),
+        json!({ "success": false }),
+    ] {
+        let fixture = fixture();
+        fixture.admin.on(&member, 200, &said);
+        fixture.admin.on(&end, 200, &said);
+        assert_eq!(fixture.update_user(roles(&[])).await.unwrap_err().kind, FaultKind::Unavailable(None), "{said}");
+        let ended = Backend::<User>::delete(&fixture.platform, &scope(), USER).await;
+        assert_eq!(ended.unwrap_err().kind, FaultKind::Unavailable(None), "{said}");
+    }
+    for said in [json!({}), json!({ "status": "success" }), json!({ "status": 200 }), json!({ "ok": true })] {
+        let fixture = fixture();
+        fixture.admin.on(&member, 200, &said);
+        fixture.update_user(roles(&[])).await.unwrap();
+    }
+}
