@@ -189,6 +189,7 @@ fn facts<K: Managed>(
         outage_since: context.outages.track(uid, outage.is_some(), now),
         outage,
         refused: desired.place.refused.clone(),
+        parent: object.parent(context),
         policy: desired.policy.clone(),
         powers: powers(context, desired),
         made_at: made_at(context, uid, draft),
@@ -233,7 +234,6 @@ fn powers<K: Managed>(context: &Context, desired: &Desired<K>) -> Powers {
     }
 }
 
-/// When the object was last made: as this process knows, or at the latest when it became Ready.
 /// Whether it is a token whose user this process has ended: then nothing of it can be shown late.
 pub fn went_with_its_user<K: Managed>(context: &Context, desired: &Desired<K>) -> bool {
     let on = &desired.place.platform;
@@ -247,6 +247,7 @@ pub fn of_user(on: &PlatformRecord, user_id: &str) -> String {
     format!("{}/{user_id}", on.url)
 }
 
+/// When the object was last made: as this process knows, or at the latest when it became Ready.
 fn made_at<S: ManagedStatus>(context: &Context, uid: &str, status: &S) -> Option<jiff::Timestamp> {
     let ready = condition::ready(status.conditions()).filter(|ready| ready.status == "True");
     context.made.since(uid).max(ready.map(|ready| ready.last_transition_time.0)).max(status.issued_at())

@@ -194,6 +194,14 @@ impl Managed for Token {
     fn rotation(desired: &Desired<Self>) -> Rotation {
         desired.content.rotation
     }
+    fn parent(&self, context: &Context) -> Option<State> {
+        let name = &self.spec.user_ref.name;
+        let Some(user) = context.users.get(&self.namespace().unwrap_or_default(), name) else {
+            return Some(State::new(Reason::DependencyNotReady, format!("the User {name} is not there")));
+        };
+        not_ready("User", name, user.meta(), user.status.as_ref()).err().and_then(Stop::into_state)
+    }
+
 
     fn of_user(desired: &Desired<Self>, _: &str) -> Option<OfUser> {
         Some(desired.place.scope.clone())

@@ -202,6 +202,7 @@ impl World {
             outage_since: track(&mut self.memory.outage, down, now),
             outage,
             refused: (self.refused && !self.deleting).then(|| State::new(Reason::NamespaceNotAllowed, "no grant")),
+            parent: None,
             policy: self.cluster.policy.clone(),
             powers: self.setting.powers,
             made_at: self.memory.made.max(self.cluster.status.ready_since).map(at),
@@ -240,7 +241,6 @@ impl World {
     }
 }
 
-/// Whether what the resource stands for is not shown: what a believed Secret names, else what status records.
 /// Whether anything that is known is not shown, or nothing is known and none carries our mark.
 fn is_away_for_good(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidate<Change>], _: bool) -> bool {
     let stored =
@@ -252,6 +252,7 @@ fn is_away_for_good(token: &TokenFacts, recorded: Option<&str>, candidates: &[Ca
     }
 }
 
+/// Whether what the resource stands for is not shown: what a believed Secret names, else what status records.
 fn is_missing(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidate<Change>], open: bool) -> bool {
     let shown = |id: &str| candidates.iter().find(|found| found.id == id);
     match &token.credential {
