@@ -147,7 +147,7 @@ impl Operation {
                 Backend::<User>::update(api, &scope, &target.user, &change).await.map(|_| 1)
             }
             Self::DeleteUser => Backend::<User>::delete(api, &scope, &target.user).await.map(|_| 1),
-            Self::SetPassword => api.set_password(&scope, &target.user, PASSWORD.into()).await.map(|_| 1),
+            Self::SetPassword => api.set_password(&scope, &target.user, PASSWORD.into()).await.map(|()| 1),
             Self::Key => api.key(&of).await.map(|key| key.iter().count()),
             Self::FindToken => {
                 let lookup = Lookup::Id(target.token.clone());
