@@ -15,6 +15,7 @@ use super::finalizer::{add_finalizer, hold_platform, remove_finalizer};
 use super::in_flight::Progress;
 use super::managed::{Desired, Managed};
 use super::note::Note;
+use super::observe::{of_user, went_with_its_user};
 use super::report;
 use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
@@ -24,10 +25,13 @@ use crate::domain::entity::{Created, Entity, Kind, Record as _};
 use crate::domain::facts::Late;
 use crate::domain::fault::{FaultKind, Requeue};
 use crate::domain::naming::Ownership;
-use crate::domain::plan::Step;
+use crate::domain::plan::{ABSENCE, Step};
 use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
-use crate::platform::AdminApi;
+use crate::platform::{AdminApi, Ended};
+
+/// How long it is remembered that a user was ended.
+const REMEMBERED: Duration = Duration::from_hours(1);
 
 /// Soon enough to be called at once.
 const AT_ONCE: Duration = Duration::from_millis(100);
@@ -290,14 +294,64 @@ impl<K: Managed> Act<K> {
     async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
         let ended = K::backend(api).delete(&self.desired.place.scope, id).await;
         let tried = ended.as_ref().is_err_and(|error| error.kind == FaultKind::Unsupported);
-        if tried && self.desired.place.cannot(deletion_of(K::KIND)) {
+        let place = &self.desired.place;
+        let untold = || !place.can(deletion_of(K::KIND)) && self.is_untold(id);
+        if tried && (place.cannot(deletion_of(K::KIND)) || untold()) {
             return Err(Stop::Held {
                 state: State::new(Reason::Progressing, "this server has no call that ends it, as trying has shown"),
                 requeue: Requeue::After(AT_ONCE),
                 outage: false,
             });
         }
-        Ok(ended?)
+        match ended? {
+            Ended::Done => {
+                self.ended(id);
+                Ok(())
+            }
+            Ended::Absent if api.visible_after().is_zero() || went_with_its_user(&self.context, &self.desired) => {
+                Ok(())
+            }
+            Ended::Absent => self.missed(id),
+        }
+    }
+
+    /// A platform whose reads lag or lie may say as well of what lives that it is not there: on the way out, after which
+    /// nobody looks again, it has to say so twice.
+    fn missed(&self, id: &str) -> Result<(), Stop> {
+        if self.object.meta().deletion_timestamp.is_none() {
+            return Ok(());
+        }
+        if self.is_missed(id) {
+            return Ok(());
+        }
+        let message = format!("the platform says that {id} is not there: asking again before it counts as deleted");
+        let state = State::new(Reason::Deleting, message);
+        Err(Stop::Held { state, requeue: Requeue::After(ABSENCE), outage: false })
+    }
+
+    /// Takes note of that it was missed, and says whether it had been long before.
+    fn is_missed(&self, id: &str) -> bool {
+        let now = self.context.now();
+        let since = self.context.unfound.miss(&self.desired.uid, id, now);
+        since.is_some_and(|since| now.duration_since(since).unsigned_abs() >= ABSENCE)
+    }
+
+    /// Whether the platform has said twice that it cannot tell what a deletion came to: it is not sent again and again then.
+    fn is_untold(&self, id: &str) -> bool {
+        let untold = self.object.meta().deletion_timestamp.is_some() && self.is_missed(id);
+        if untold {
+            self.context.untold.set(&self.desired.uid, self.context.now());
+        }
+        untold
+    }
+
+    /// With a user its tokens end, and their resources need not wait to see it.
+    fn ended(&self, id: &str) {
+        if K::KIND == Kind::User {
+            let now = self.context.now();
+            self.context.ended.drop_older(REMEMBERED, now);
+            self.context.ended.set(&of_user(&self.desired.place.platform, id), now);
+        }
     }
 
     async fn release(&mut self, id: &str) -> Result<(), Stop> {

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kube::Client;
 use kube::runtime::events::{Recorder, Reporter};
 
+use super::absences::Absences;
 use super::backoff::Backoff;
 use super::cache::Cache;
 use super::connection::Connect;
@@ -64,7 +65,13 @@ pub struct Context {
     /// Delays of objects that do not get on.
     pub backoff: Backoff,
     /// Since when a recorded id has been missing on its platform.
-    pub missing: Since,
+    pub missing: Absences,
+    /// Since when deletions of what is shown, or cannot be, have been answered by that it is not there.
+    pub unfound: Absences,
+    /// Since when it has been known of a deletion that the platform cannot say whether it came to anything.
+    pub untold: Since,
+    /// When users were ended by this process, by platform and id.
+    pub ended: Since,
     /// Since when the platform of something that is being deleted has not answered.
     pub outages: Since,
     /// Since when a renewal has been known to be due.
@@ -158,7 +165,10 @@ impl Context {
             recorder: Recorder::new(client.clone(), reporter),
             in_flight: InFlight::default(),
             backoff: Backoff::new(seed),
-            missing: Since::default(),
+            missing: Absences::default(),
+            unfound: Absences::default(),
+            untold: Since::default(),
+            ended: Since::default(),
             outages: Since::default(),
             due: Since::default(),
             made: Since::default(),
@@ -187,7 +197,9 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.backoff.reset(uid);
         self.outcomes.forget(uid);
-        for since in [&self.missing, &self.outages, &self.due, &self.made, &self.taken] {
+        self.missing.forget(uid);
+        self.unfound.forget(uid);
+        for since in [&self.outages, &self.due, &self.made, &self.taken, &self.untold] {
             since.clear(uid);
         }
     }
@@ -223,6 +235,11 @@ impl Since {
     /// Since when it has been so.
     pub fn since(&self, uid: &str) -> Option<Timestamp> {
         self.all().get(uid).copied()
+    }
+
+    /// What has been so for longer than that is not wanted any more.
+    pub fn drop_older(&self, than: Duration, now: Timestamp) {
+        self.all().retain(|_, since| now.duration_since(*since).unsigned_abs() < than);
     }
 
     /// It is not so, or nobody wants to know any more.

@@ -135,6 +135,11 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
         None
     }
 
+    /// Why nothing new is made in its parent for now.
+    fn parent(&self, _: &Context) -> Option<State> {
+        None
+    }
+
     /// Resources that refer to this one and hold its deletion.
     fn dependents(&self, _: &Context) -> usize {
         0

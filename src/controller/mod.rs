@@ -3,6 +3,7 @@
 //! resolve references -> validate into a [`managed::Desired`] -> observe the platform and the Secrets -> plan (pure,
 //! [`crate::domain::plan`]) -> act -> report. Deletion is the same way with other steps.
 
+pub mod absences;
 pub mod account;
 pub mod act;
 pub mod backoff;

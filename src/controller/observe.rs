@@ -1,6 +1,7 @@
 //! Looks at the platform and at the Secrets, read-only and side by side, and turns what is there into facts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::future::{try_join, try_join_all};
 use kube::ResourceExt;
@@ -15,12 +16,13 @@ use super::managed::{Desired, Managed};
 use super::shared;
 use super::slot::{SlotContent, SlotSpec, key};
 use super::stop::Stop;
-use crate::api::ManagedStatus;
 use crate::api::annotation::{SECRET_EXTERNAL_ID, SECRET_ROTATED_FOR};
+use crate::api::{ManagedStatus, PlatformRecord, PlatformType};
 use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Record};
 use crate::domain::facts::{Candidate, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
+use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
@@ -124,9 +126,22 @@ fn facts<K: Managed>(
     // An id that somebody wrote into the Secret is not looked for, as the plan does not believe it.
     let credential = token.credential.as_ref().filter(|credential| credential.is_believed(ownership(&credential.id)));
     let known = credential.map(|credential| &credential.id).or(recorded_id.as_ref());
-    // What an attempt without an answer may have made counts as away until it is shown.
-    let begun = known.is_none() && draft.attempt_open() && records.is_empty();
-    let missing = (begun || known.is_some_and(|id| shown(id).is_none())) && outage.is_none();
+    // Both go where one is recorded and another one stored.
+    let also = recorded_id.as_ref().filter(|id| deleting && known != Some(*id));
+    let wanted: Vec<&String> = known.into_iter().chain(also).collect();
+    let mut away: Vec<&str> = wanted.iter().filter(|id| shown(id).is_none()).map(|id| id.as_str()).collect();
+    // What an attempt without an answer may have made counts as away until it is shown; on the way out that is by its mark.
+    let marked = |record: &<K::Entity as Entity>::Record| {
+        matches!(desired.mark.judge(record.owner()), Ownership::Ours | Ownership::OurAttempt(_))
+    };
+    let begun = if deleting { !records.iter().any(marked) } else { draft.attempt_open() && records.is_empty() };
+    if wanted.is_empty() && begun {
+        away.push("");
+    }
+    if outage.is_some() {
+        away.clear();
+    }
+    let missing_since = context.missing.look(uid, &away, now);
     let candidates = records
         .iter()
         .map(|record| {
@@ -174,10 +189,11 @@ fn facts<K: Managed>(
         outage_since: context.outages.track(uid, outage.is_some(), now),
         outage,
         refused: desired.place.refused.clone(),
+        parent: object.parent(context),
         policy: desired.policy.clone(),
-        powers: powers(desired),
+        powers: powers(context, desired),
         made_at: made_at(context, uid, draft),
-        missing_since: context.missing.track(uid, missing, now),
+        missing_since,
         recorded_id,
         candidates,
         slots,
@@ -201,16 +217,34 @@ fn unreachable() -> State {
     )
 }
 
-fn powers<K: Managed>(desired: &Desired<K>) -> Powers {
-    let place = &desired.place;
+fn powers<K: Managed>(context: &Context, desired: &Desired<K>) -> Powers {
+    let (place, deletion) = (&desired.place, deletion_of(K::KIND));
+    let untold = context.untold.since(&desired.uid).is_some() && !place.can(deletion);
     // A token's mark is found by listing.
     let listed = K::KIND != Kind::Token || place.can(Capability::TokenList);
     Powers {
         marks: listed && place.marks(K::KIND),
-        deletes: !place.cannot(deletion_of(K::KIND)),
+        deletes: !place.cannot(deletion) && !untold,
         renews: place.api.as_ref().is_none_or(|api| api.renews_keys()),
-        visible_after: place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default(),
+        visible_after: if went_with_its_user(context, desired) {
+            Duration::ZERO
+        } else {
+            place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default()
+        },
     }
+}
+
+/// Whether it is a token whose user this process has ended: then nothing of it can be shown late.
+pub fn went_with_its_user<K: Managed>(context: &Context, desired: &Desired<K>) -> bool {
+    let on = &desired.place.platform;
+    // There a user only leaves an organisation.
+    let stays = K::KIND != Kind::Token || on.type_ == PlatformType::Rockfish;
+    !stays && K::of_user(desired, "").is_some_and(|of| context.ended.since(&of_user(on, &of.user_id)).is_some())
+}
+
+/// What names a user beyond its platform.
+pub fn of_user(on: &PlatformRecord, user_id: &str) -> String {
+    format!("{}/{user_id}", on.url)
 }
 
 /// When the object was last made: as this process knows, or at the latest when it became Ready.

@@ -42,6 +42,14 @@ impl Stop {
         Self::Held { state: State::new(reason, message), requeue: Requeue::Resync, outage: false }
     }
 
+    /// What the object says, where it says anything.
+    pub fn into_state(self) -> Option<State> {
+        match self {
+            Self::Held { state, .. } => Some(state),
+            Self::Again | Self::Gone => None,
+        }
+    }
+
     /// Held by the platform: a settled object is not flipped.
     pub fn outage(reason: Reason, message: impl Into<String>) -> Self {
         Self::Held { state: State::new(reason, message), requeue: Requeue::Backoff, outage: true }

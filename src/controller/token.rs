@@ -16,9 +16,9 @@ use super::slot::{Recorded, SlotContent, SlotSpec};
 use super::stop::Stop;
 use super::user::{not_ready, organization_variables};
 use crate::api::annotation::{SECRET_EXPIRES_AT, SECRET_ISSUED_AT, SECRET_PREVIOUS_ID};
-use crate::api::{PreviousToken, Token, TokenStatus, parse_duration};
-use crate::domain::capability::Capability;
-use crate::domain::condition::{Reason, State};
+use crate::api::{ObjectStatus as _, PreviousToken, Token, TokenStatus, User, parse_duration};
+use crate::domain::capability::{Capability, Support};
+use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{self, InOrganization, Kind, Lookup, NewToken, OfUser, TokenChange, TokenRecord};
 use crate::domain::facts::{Late, Policy};
 use crate::domain::naming::{self, OwnerMark, Ownership};
@@ -122,6 +122,9 @@ impl Managed for Token {
             still_there(api.as_ref(), former, name).await?;
         }
         let orphaned = (!deleting).then(|| self.orphaned(context, &of.organization_id)).flatten();
+        let keyless = || user.as_deref().filter(|_| !deleting).and_then(keyless);
+        let shared = resolved.api.as_ref().is_some_and(|api| has_one_key(api.as_ref()));
+        let orphaned = orphaned.or_else(|| if shared { keyless() } else { None });
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());
         draft.user_id = Some(of.user_id.clone());
@@ -191,6 +194,14 @@ impl Managed for Token {
         (to_be_marked.then(|| TokenChange { owner: Some(Some(desired.mark.attempt(0))) }), Vec::new())
     }
 
+    fn parent(&self, context: &Context) -> Option<State> {
+        let name = &self.spec.user_ref.name;
+        let Some(user) = context.users.get(&self.namespace().unwrap_or_default(), name) else {
+            return Some(State::new(Reason::DependencyNotReady, format!("the User {name} is not there")));
+        };
+        not_ready("User", name, user.meta(), user.status.as_ref()).err().and_then(Stop::into_state)
+    }
+
     fn rotation(desired: &Desired<Self>) -> Rotation {
         desired.content.rotation
     }
@@ -244,6 +255,20 @@ impl Managed for Token {
         draft.previous =
             previous.zip(ends).map(|(id, ends)| PreviousToken { external_id: id.clone(), revoke_at: Time(ends) });
     }
+}
+
+/// Whether a user has one key there.
+fn has_one_key(api: &dyn AdminApi) -> bool {
+    api.capabilities().of(Capability::TokensPerUser) == Support::Unsupported
+}
+
+/// Why there is no key to publish: the User knows that there is no user. Nothing else shows it where the key is the User's.
+fn keyless(user: &User) -> Option<State> {
+    let ready = condition::ready(user.status.as_ref()?.conditions())?;
+    let gone =
+        [Reason::ExternalIDNotFound, Reason::DependencyNotReady].iter().any(|reason| ready.reason == reason.as_str());
+    let message = format!("the User {} has no user on the platform", user.name_any());
+    (ready.status == "False" && gone).then(|| State::new(Reason::DependencyNotReady, message))
 }
 
 /// Refuses to forget a token whose user lives on while the User stands for another one now.

@@ -19,7 +19,7 @@ use super::stop::Stop;
 use crate::api::annotation::{MADE_IN, TAKE_OVER_FROM};
 use crate::api::{ObjectStatus, Organization, PlatformRecord, PlatformType, TykPermission, User, UserStatus};
 use crate::domain::capability::Capability;
-use crate::domain::condition::{self, Reason};
+use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{self, InOrganization, Kind, NewUser, OfUser, UserChange, UserRecord, UserType};
 use crate::domain::facts::{Policy, Rival};
 use crate::domain::naming::{OwnerMark, Ownership};
@@ -286,6 +286,12 @@ impl Managed for User {
         });
         let own = |rival: &User| rival.namespace() == self.namespace();
         rivals.first().map(|rival| if own(rival) { Rival::Named(rival.name_any()) } else { Rival::Elsewhere })
+    }
+
+    fn parent(&self, context: &Context) -> Option<State> {
+        let name = &self.spec.organization_ref.name;
+        let organization = context.organizations.get(&self.namespace().unwrap_or_default(), name);
+        ready_for_new(organization.as_deref(), name).err().and_then(Stop::into_state)
     }
 
     fn made_in(desired: &Desired<Self>) -> Option<String> {

@@ -32,6 +32,8 @@ pub struct Facts<C> {
     pub outage_since: Option<Timestamp>,
     /// Why this namespace may not use the Platform (any more).
     pub refused: Option<State>,
+    /// Why nothing new is made in its parent for now: an Organization or a User that is not as its manifest says, or gone.
+    pub parent: Option<State>,
     /// What the manifest asks for, and what the Platform grants.
     pub policy: Policy,
     /// What the platform can do.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use secrecy::SecretString;
 
-use super::{AdminApi, Backend, Error};
+use super::{AdminApi, Backend, Ended, Error};
 use crate::clock::Clock;
 use crate::domain::capability::{Capabilities, Support};
 use crate::domain::entity::{
@@ -93,9 +93,9 @@ impl Backend<Organization> for Embedded {
         self.directory.update_organization(id, change.clone()).await.map_err(error("update Organization"))
     }
 
-    async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+    async fn delete(&self, (): &(), id: &str) -> Result<Ended, Error> {
         self.begin("delete Organization")?;
-        self.directory.prune_organization(id).await.map_err(error("delete Organization"))
+        self.directory.prune_organization(id).await.map_err(error("delete Organization")).map(|()| Ended::Done)
     }
 }
 
@@ -128,9 +128,10 @@ impl Backend<User> for Embedded {
         changed.map_err(error("update User"))
     }
 
-    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<Ended, Error> {
         self.begin("delete User")?;
-        self.directory.delete_user(&scope.organization_id, id).await.map_err(error("delete User"))
+        let deleted = self.directory.delete_user(&scope.organization_id, id).await;
+        deleted.map_err(error("delete User")).map(|()| Ended::Done)
     }
 }
 
@@ -167,9 +168,10 @@ impl Backend<Token> for Embedded {
         changed.map_err(error("update Token"))
     }
 
-    async fn delete(&self, scope: &OfUser, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &OfUser, id: &str) -> Result<Ended, Error> {
         self.begin("delete Token")?;
-        self.directory.revoke_token(scope, id, self.clock.now()).await.map_err(error("delete Token"))
+        let revoked = self.directory.revoke_token(scope, id, self.clock.now()).await;
+        revoked.map_err(error("delete Token")).map(|()| Ended::Done)
     }
 }
 

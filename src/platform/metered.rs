@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use super::{Account, AdminApi, Backend, Error, Need, Shown};
+use super::{Account, AdminApi, Backend, Ended, Error, Need, Shown};
 use crate::domain::capability::Capabilities;
 use crate::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use crate::domain::fault::FaultKind;
@@ -95,7 +95,7 @@ impl<E: Entity, A: Backend<E> + ?Sized> Backend<E> for Metered<A> {
         self.count("update", FaultKind::TimedOut, self.api.update(scope, id, change)).await
     }
 
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<Ended, Error> {
         self.count("delete", FaultKind::TimedOut, self.api.delete(scope, id)).await
     }
 }
@@ -225,8 +225,8 @@ mod tests {
         async fn update(&self, _: &E::Scope, _: &str, _: &E::Change) -> Result<E::Record, Error> {
             self.answer(None).await
         }
-        async fn delete(&self, _: &E::Scope, _: &str) -> Result<(), Error> {
-            self.answer(Some(())).await
+        async fn delete(&self, _: &E::Scope, _: &str) -> Result<Ended, Error> {
+            self.answer(Some(Ended::Done)).await
         }
     }
 

@@ -6,7 +6,7 @@
 //! - `find` answers absence with an empty list, never with an error; names may be shared, so several can answer.
 //! - `create` of what exists is [`FaultKind::AlreadyExists`]; with an idempotency key that the platform has seen it is
 //!   the first object, where the platform knows such keys.
-//! - `delete` of what is absent is Ok.
+//! - `delete` of what is absent is no error, and says that it was.
 //! - What a platform cannot do is [`FaultKind::Unsupported`], and its [`Capabilities`] say so.
 //! - Nothing in here retries a request that is not idempotent.
 //! - No secret and nothing of a platform's reply is in an [`Error`].
@@ -79,6 +79,15 @@ impl Error {
     }
 }
 
+/// What a deletion came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// The platform says that it has done it, or that somebody else has.
+    Done,
+    /// The platform says that there is nothing of that id. Where reads may lag or lie, this answer may too.
+    Absent,
+}
+
 /// What a platform does with one kind of object. The contract is the module's.
 #[async_trait]
 pub trait Backend<E: Entity>: Send + Sync {
@@ -95,7 +104,7 @@ pub trait Backend<E: Entity>: Send + Sync {
     async fn update(&self, scope: &E::Scope, id: &str, change: &E::Change) -> Result<E::Record, Error>;
 
     /// Removes one.
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error>;
+    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<Ended, Error>;
 }
 
 /// What a platform asks of a manifest that leaves it out.

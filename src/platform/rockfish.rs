@@ -23,6 +23,7 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 
 use super::http::{Call, Effect, Origin, Reply};
 use super::{AdminApi, Error, Need, Shown};
@@ -63,10 +64,10 @@ impl Rockfish {
             admin,
             public,
             invite,
+            organizations: Guessed::new("organization", Kind::Organization, clock.clone()),
+            users: Guessed::new("user", Kind::User, clock.clone()),
+            tokens: Guessed::new("token", Kind::Token, clock.clone()),
             clock,
-            organizations: Guessed::new("organization", Kind::Organization),
-            users: Guessed::new("user", Kind::User),
-            tokens: Guessed::new("token", Kind::Token),
         }
     }
 
@@ -97,8 +98,8 @@ impl Rockfish {
     }
 }
 
-/// Sends a call. A page that says success comes from something else than this API, and an object with a member `error`
-/// (which no object of the page has) is no success, or what it says failed would be taken for done.
+/// Sends a call. A page that says success comes from something else than this API, and an object that says of itself that
+/// something failed (as no object of the page does) is no success, or what it says failed would be taken for done.
 async fn send(origin: &Origin, call: Call) -> Result<Reply, Error> {
     let judge = |reply: &Reply, _| {
         if !reply.status.is_success() {
@@ -107,15 +108,33 @@ async fn send(origin: &Origin, call: Call) -> Result<Reply, Error> {
         if reply.is_page() {
             return Some(reply.page());
         }
-        #[expect(
-            clippy::zero_sized_map_values,
-            reason = "a set would read a list; of an object only the names are read"
-        )]
-        let object = reply.json::<BTreeMap<String, IgnoredAny>>();
-        let failed = object.is_ok_and(|object| object.contains_key("error"));
-        failed.then(|| reply.strange("says both success and failure"))
+        says_failure(reply).then(|| reply.strange("says both success and failure"))
     };
     origin.send(call.judged(judge)).await
+}
+
+/// Whether an object has a member that names an error, or one that says how it went and says badly.
+fn says_failure(reply: &Reply) -> bool {
+    #[expect(clippy::zero_sized_map_values, reason = "a set would read a list; of an object only the names are read")]
+    let Ok(names) = reply.json::<BTreeMap<String, IgnoredAny>>() else {
+        return false;
+    };
+    let is = |name: &str, those: &[&str]| those.iter().any(|one| one.eq_ignore_ascii_case(name));
+    if names.keys().any(|name| is(name, &["error", "errors"])) {
+        return true;
+    }
+    // Nothing of the page that holds a secret has such a member, so that no secret is read here.
+    let verdicts = ["status", "success", "ok"];
+    if !names.keys().any(|name| is(name, &verdicts)) {
+        return false;
+    }
+    let said = reply.json::<BTreeMap<String, Value>>().unwrap_or_default();
+    said.iter().filter(|(name, _)| is(name, &verdicts)).any(|(_, verdict)| match verdict {
+        Value::Bool(good) => !good,
+        Value::Number(code) => code.as_u64().is_some_and(|code| code >= 400),
+        Value::String(word) => is(word, &["error", "fail", "failed", "failure"]),
+        _ => false,
+    })
 }
 
 /// What a token says of itself. Tokens are JWTs (HS256) that only the server can verify.

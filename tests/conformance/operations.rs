@@ -129,7 +129,7 @@ impl Operation {
                 Backend::<Organization>::update(api, &(), &target.organization, &change).await.map(|_| 1)
             }
             Self::DeleteOrganization => {
-                Backend::<Organization>::delete(api, &(), &target.organization).await.map(|()| 1)
+                Backend::<Organization>::delete(api, &(), &target.organization).await.map(|_| 1)
             }
             Self::DefaultProject => {
                 let members = [target.user.clone()];
@@ -146,7 +146,7 @@ impl Operation {
                 let change = user_change(subject);
                 Backend::<User>::update(api, &scope, &target.user, &change).await.map(|_| 1)
             }
-            Self::DeleteUser => Backend::<User>::delete(api, &scope, &target.user).await.map(|()| 1),
+            Self::DeleteUser => Backend::<User>::delete(api, &scope, &target.user).await.map(|_| 1),
             Self::SetPassword => api.set_password(&scope, &target.user, PASSWORD.into()).await.map(|()| 1),
             Self::Key => api.key(&of).await.map(|key| key.iter().count()),
             Self::FindToken => {
@@ -155,7 +155,7 @@ impl Operation {
             }
             Self::ListTokens => Backend::<Token>::list(api, &of, None).await.map(|page| page.records.len()),
             Self::CreateToken => Backend::<Token>::create(api, new_token(&of, &target.word)).await.map(|_| 1),
-            Self::DeleteToken => Backend::<Token>::delete(api, &of, &target.token).await.map(|()| 1),
+            Self::DeleteToken => Backend::<Token>::delete(api, &of, &target.token).await.map(|_| 1),
             Self::Authenticate => api.authenticates(&of, &target.value).await.map(|found| found.iter().count()),
         }
     }

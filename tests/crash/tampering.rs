@@ -170,6 +170,7 @@ impl Tampering {
     fn tamper(&self, world: &mut World, event: &Event) {
         match event {
             Event::Cluster(_, back) => {
+                world.was_restored = true;
                 let slot = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
                 let snapshot = slot.as_ref().expect("a snapshot");
                 if *back { world.api.restore_back(snapshot) } else { world.api.restore(snapshot) }

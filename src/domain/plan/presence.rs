@@ -19,7 +19,11 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(slot) = facts.slots.iter().find(|slot| slot.state == SlotState::Foreign) {
         return conflict(facts, slot);
     }
-    match identify(facts, now) {
+    let identity = identify(facts, now);
+    if let (Identity::Absent(_) | Identity::StartOver, Some(state)) = (&identity, &facts.parent) {
+        return Plan::held(facts, state.clone(), Requeue::Poll);
+    }
+    match identity {
         Identity::Refused(state, requeue) => Plan::held(facts, state, requeue),
         Identity::Hidden(state) => {
             let verdict = Verdict::Hidden(state, Requeue::After(ABSENCE));

@@ -61,8 +61,9 @@ fn delete<C>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     } else {
         known.iter().any(|id| facts.candidate(id).is_none())
     };
-    if hidden && facts.may_be_invisible(now) {
-        let message = "made a moment ago and not shown by the platform yet: looking again before it counts as deleted";
+    // Nobody looks for it once the resource is gone.
+    if hidden && !facts.powers.visible_after.is_zero() && !facts.is_gone(now) {
+        let message = "not shown by the platform: looking again before it counts as deleted";
         return Plan::held(facts, State::new(Reason::Deleting, message), Requeue::After(super::ABSENCE));
     }
     // One that went and was to be made again may be there under another id.

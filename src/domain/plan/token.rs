@@ -39,6 +39,15 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
     if let Some(state) = &facts.refused {
         return refused(facts, &current, state, now);
     }
+    let undecided = facts.attempt_open && !facts.powers.marks;
+    let is_new = match current {
+        Current::Gone | Current::Ended => true,
+        Current::Nothing => !undecided,
+        _ => false,
+    };
+    if let Some(state) = facts.parent.as_ref().filter(|_| is_new) {
+        return Plan::held(facts, state.clone(), Requeue::Poll);
+    }
     match current {
         Current::Whole(credential) => keep(facts, credential, now),
         Current::Lost(id) => mint(facts, Some(id), How::Restored),
@@ -61,7 +70,7 @@ pub(super) fn presence<C: Clone>(facts: &Facts<C>, now: Timestamp) -> Plan<C> {
         Current::Gone => mint(facts, None, How::Recreated),
         // Not one of those that vanished, of which only so many are made again: after a long outage all have ended.
         Current::Ended => mint(facts, None, How::Rotated),
-        Current::Nothing if facts.attempt_open && !facts.powers.marks => undecided(facts),
+        Current::Nothing if undecided => self::undecided(facts),
         Current::Nothing => mint(facts, None, How::Created),
     }
 }

@@ -6,20 +6,29 @@
 //! [`FaultKind::Unsupported`], which says "this cannot be told": never "absent", or what is there would be made again or
 //! believed gone.
 
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use http::{Method, StatusCode};
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::send;
 use super::shown::Shown;
+use crate::clock::Clock;
 use crate::domain::capability::Support;
 use crate::domain::entity::Kind;
 use crate::domain::fault::FaultKind;
-use crate::platform::Error;
+use crate::domain::plan::ABSENCE;
 use crate::platform::http::{Call, Effect, Origin, Reply};
 use crate::platform::tried::Tried;
+use crate::platform::{Ended, Error};
 
 /// The longest list that is read, in bytes: room for some ten thousand objects, because no paging is documented.
 pub(super) const LIST_LIMIT: usize = 16 * 1024 * 1024;
+
+/// For how long what a list told goes for the next object too: less than what is missed is looked for again after.
+const SEARCHED: Duration = Duration::from_secs(25);
 
 const ABSENT: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 const UNKNOWN_CALL: [StatusCode; 2] = [StatusCode::METHOD_NOT_ALLOWED, StatusCode::NOT_IMPLEMENTED];
@@ -32,12 +41,26 @@ pub(super) struct Guessed {
     read: Tried,
     list: Tried,
     delete: Tried,
+    /// Since when deletions have not found what was there.
+    unfound: Mutex<Option<Timestamp>>,
+    /// When an object was looked for that would prove the read, and whether there was none at all.
+    searched: Mutex<Option<(Timestamp, bool)>>,
+    clock: Clock,
 }
 
 impl Guessed {
     /// Nothing yet, of the objects below that path.
-    pub(super) fn new(segment: &'static str, kind: Kind) -> Self {
-        Self { segment, kind, read: Tried::default(), list: Tried::default(), delete: Tried::default() }
+    pub(super) fn new(segment: &'static str, kind: Kind, clock: Clock) -> Self {
+        Self {
+            segment,
+            kind,
+            read: Tried::default(),
+            list: Tried::default(),
+            delete: Tried::default(),
+            unfound: Mutex::default(),
+            searched: Mutex::default(),
+            clock,
+        }
     }
 
     /// What an earlier client of the same server found out: without it a deletion whose answer was lost could not be told
@@ -79,7 +102,7 @@ impl Guessed {
             asked => asked?,
         };
         let Some(reply) = asked else {
-            return if self.read.is_proved() {
+            return if self.read.is_proved() || self.is_told::<T>(origin, operation, id).await? {
                 Ok(None)
             } else {
                 self.read.doubt();
@@ -92,6 +115,36 @@ impl Guessed {
         }
         self.read.prove();
         Ok(Some(shown))
+    }
+
+    /// Whether a 404 of the read that is not proved means absence all the same: where the server lists such objects, reads
+    /// one of those and does not list this one, or lists none.
+    async fn is_told<T: Shown + DeserializeOwned>(
+        &self,
+        origin: &Origin,
+        operation: &str,
+        id: &str,
+    ) -> Result<bool, Error> {
+        let now = self.clock.now();
+        let lately = |(at, _): &(Timestamp, bool)| now.duration_since(*at).unsigned_abs() < SEARCHED;
+        if let Some((_, none)) = self.searched.lock().unwrap_or_else(PoisonError::into_inner).filter(lately) {
+            return Ok(none);
+        }
+        let all: Vec<T> = match self.all(origin, operation).await {
+            Err(error) if error.kind == FaultKind::Unsupported => return Ok(false),
+            all => all?,
+        };
+        *self.searched.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, all.is_empty()));
+        let Some(other) = all.first() else { return Ok(true) };
+        if !other.has_id() || all.iter().any(|listed| listed.id() == id) {
+            return Ok(false);
+        }
+        let call = Call::new(operation, Effect::Reads, Method::GET, [self.segment, other.id()]);
+        let read = self.ask(origin, call, operation, &self.read).await?;
+        if read.is_some() {
+            self.read.prove();
+        }
+        Ok(read.is_some())
     }
 
     /// All objects. A list that is there is never 404, but a gateway's answer may be: it is asked for again.
@@ -117,17 +170,21 @@ impl Guessed {
         origin: &Origin,
         operation: &str,
         id: &str,
-    ) -> Result<(), Error> {
+    ) -> Result<Ended, Error> {
         let call = Call::new(operation, Effect::Repeatable, Method::DELETE, [self.segment, id]);
-        if self.went(origin, operation, call).await? {
-            return Ok(());
+        if let Some(ended) = self.went(origin, operation, call).await? {
+            return Ok(ended);
         }
         match self.get::<T>(origin, operation, id).await {
-            Ok(None) => Ok(()),
-            // It is there, and was not found: so it is the call that is not.
-            Ok(Some(_)) => {
+            Ok(None) => Ok(Ended::Absent),
+            // It is there, and was not found: so it is the call that is not, or one of the two answers lied.
+            Ok(Some(_)) if self.is_unfound() => {
                 self.delete.miss();
                 Err(self.unknown(operation))
+            }
+            Ok(Some(_)) => {
+                let message = "the platform says that it is not there, and shows it all the same: trying again";
+                Err(Error::new(FaultKind::Unavailable(None), operation, message))
             }
             Err(error) => Err(self.doubted(error)),
         }
@@ -141,26 +198,36 @@ impl Guessed {
         operation: &str,
         id: &str,
         path: [&str; 4],
-    ) -> Result<(), Error> {
-        if self.went(origin, operation, Call::new(operation, Effect::Repeatable, Method::DELETE, path)).await? {
-            return Ok(());
+    ) -> Result<Ended, Error> {
+        let call = Call::new(operation, Effect::Repeatable, Method::DELETE, path);
+        if let Some(ended) = self.went(origin, operation, call).await? {
+            return Ok(ended);
         }
         match self.get::<T>(origin, operation, id).await {
-            Ok(None) => Ok(()),
+            Ok(None) => Ok(Ended::Absent),
             Ok(Some(_)) => Err(self.doubted(self.untold(operation))),
             Err(error) => Err(self.doubted(error)),
         }
     }
 
-    /// Sends a deletion. True if what it names is gone now, or was not there as a server says that is known to delete.
-    async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<bool, Error> {
+    /// Sends a deletion. `None`: it found nothing, and the server is not known to delete.
+    async fn went(&self, origin: &Origin, operation: &str, call: Call) -> Result<Option<Ended>, Error> {
         match self.ask(origin, call, operation, &self.delete).await {
-            Err(error) if error.kind == FaultKind::NotFound => return Ok(true),
-            Ok(Some(_)) => self.delete.prove(),
-            Ok(None) => {}
-            Err(error) => return Err(error),
+            Err(error) if error.kind == FaultKind::NotFound => Ok(Some(Ended::Absent)),
+            Ok(Some(_)) => {
+                self.delete.prove();
+                Ok(Some(Ended::Done))
+            }
+            Ok(None) => Ok(self.delete.is_proved().then_some(Ended::Absent)),
+            Err(error) => Err(error),
         }
-        Ok(self.delete.is_proved())
+    }
+
+    /// Takes note of that a deletion did not find what was there, and says whether another one had long before.
+    fn is_unfound(&self) -> bool {
+        let now = self.clock.now();
+        let mut since = self.unfound.lock().unwrap_or_else(PoisonError::into_inner);
+        now.duration_since(*since.get_or_insert(now)).unsigned_abs() >= ABSENCE
     }
 
     fn doubted(&self, error: Error) -> Error {

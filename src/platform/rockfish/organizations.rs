@@ -11,7 +11,7 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 #[async_trait]
 impl Backend<Organization> for Rockfish {
@@ -69,7 +69,7 @@ impl Backend<Organization> for Rockfish {
         Err(Error::new(FaultKind::Unsupported, "update Organization", message))
     }
 
-    async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+    async fn delete(&self, (): &(), id: &str) -> Result<Ended, Error> {
         let operation = "delete Organization";
         self.organizations.remove::<ShownOrganization>(self.admin(operation)?, operation, id).await
     }

@@ -10,7 +10,7 @@ use super::{Rockfish, claims, is_id, send};
 use crate::domain::entity::{Created, Lookup, NewToken, OfUser, Page, Record as _, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 #[async_trait]
 impl Backend<Token> for Rockfish {
@@ -67,7 +67,7 @@ impl Backend<Token> for Rockfish {
         }
     }
 
-    async fn delete(&self, _: &OfUser, id: &str) -> Result<(), Error> {
+    async fn delete(&self, _: &OfUser, id: &str) -> Result<Ended, Error> {
         let operation = "delete Token";
         self.tokens.remove::<ShownToken>(self.admin(operation)?, operation, id).await
     }

@@ -11,7 +11,7 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 /// The one role that the page shows; without it a member has none.
 const ADMIN: &str = "Admin";
@@ -106,7 +106,7 @@ impl Backend<User> for Rockfish {
     /// Ends the membership, and with it the user's access to the organisation, and lets the user be. Users are global:
     /// deleting one would take away their access to other organisations, other tenants' maybe, and what they own there,
     /// and no call shows whether they have any.
-    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<Ended, Error> {
         let operation = "delete User";
         let path = ["organization", &scope.organization_id, "user", id];
         self.users.detach::<ShownUser>(self.admin(operation)?, operation, id, path).await

@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use crate::domain::entity::{Record as _, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
-use crate::platform::Error;
 use crate::platform::http::Reply;
+use crate::platform::{Ended, Error};
 
 /// The parameters that the requests here have.
 const PARAMETERS: [&str; 10] =
@@ -38,27 +38,28 @@ pub(super) fn success(reply: &Reply) -> Result<(), Error> {
 
 /// What a deletion came to: a 404 counts as absence only in the API's own form, because a gateway that does not know the
 /// path says 404 too.
-pub(super) fn gone(reply: &Reply) -> Result<(), Error> {
+pub(super) fn gone(reply: &Reply) -> Result<Ended, Error> {
     let is_own = || reply.json::<Envelope>().is_ok_and(|envelope| envelope.status.is_some());
-    if reply.status == StatusCode::NOT_FOUND && !is_own() {
-        return Err(reply.strange("answered a 404 that is not this API's"));
+    match reply.status {
+        StatusCode::NOT_FOUND if !is_own() => Err(reply.strange("answered a 404 that is not this API's")),
+        StatusCode::NOT_FOUND => Ok(Ended::Absent),
+        _ => Ok(Ended::Done),
     }
-    Ok(())
 }
 
 /// What pruning an organisation came to. The page has 400 and 401 for it, and no 404: so an `invalid-param` that names
 /// `ORG_NAME`, which is what the page calls the name in the path, says that there is none of this name. Any other 400 says
 /// nothing of the kind, and is not believed to.
-pub(super) fn pruned(reply: &Reply) -> Result<(), Error> {
+pub(super) fn pruned(reply: &Reply) -> Result<Ended, Error> {
     match reply.status {
         StatusCode::NOT_FOUND => gone(reply),
-        StatusCode::BAD_REQUEST if names(reply, "ORG_NAME") => Ok(()),
+        StatusCode::BAD_REQUEST if names(reply, "ORG_NAME") => Ok(Ended::Absent),
         StatusCode::BAD_REQUEST => Err(reply.refusal(
             FaultKind::Invalid,
             "the platform refuses to delete it and does not say why (status 400): if it is gone already, patch \
              deletionPolicy to Retain, which lets this resource go",
         )),
-        _ => success(reply),
+        _ => success(reply).map(|()| Ended::Done),
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Map, json};
 use super::{NO_SUCH_CALL, Rockit, check_name};
 use crate::domain::entity::{Created, Lookup, NewToken, OfUser, Page, Record as _, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 #[async_trait]
 impl Backend<Token> for Rockit {
@@ -43,7 +43,7 @@ impl Backend<Token> for Rockit {
     /// Resets the machine's credentials (`resetCreds`), whichever key it has at the time: the id of a key cannot be compared.
     /// The key that the platform makes in its place is dropped unread. That the call ends the old key is what its name says;
     /// no public source describes it, so a server that refuses it is believed.
-    async fn delete(&self, of: &OfUser, _: &str) -> Result<(), Error> {
+    async fn delete(&self, of: &OfUser, _: &str) -> Result<Ended, Error> {
         let operation = "delete Token";
         let unknown = || {
             let message = "this server does not take resetCreds, which alone would end a machine's API key";
@@ -52,7 +52,7 @@ impl Backend<Token> for Rockit {
         self.account(operation, &of.organization_id)?;
         // A name that nobody can have.
         if check_name(&of.user_id).is_err() {
-            return Ok(());
+            return Ok(Ended::Absent);
         }
         if self.resets.is_missing() {
             return Err(unknown());
@@ -64,13 +64,13 @@ impl Backend<Token> for Rockit {
         let reply = self.patch_user(operation, &of.organization_id, &change, &wanted).await?;
         if reply.status.is_success() {
             self.resets.prove();
-            return Ok(());
+            return Ok(Ended::Done);
         }
         // A user who is gone has no key.
         if reply.status == StatusCode::NOT_FOUND
             && self.user(operation, &of.organization_id, &of.user_id).await?.is_none()
         {
-            return Ok(());
+            return Ok(Ended::Absent);
         }
         if reply.status == StatusCode::BAD_REQUEST {
             self.resets.doubt();

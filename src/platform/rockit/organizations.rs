@@ -13,7 +13,7 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect, Exposed};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 /// The body of the vendor's page.
 #[derive(Serialize)]
@@ -122,7 +122,7 @@ impl Backend<Organization> for Rockit {
     }
 
     /// Prunes, with all data: what the call does without `prune` is not public, so it is never sent without.
-    async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+    async fn delete(&self, (): &(), id: &str) -> Result<Ended, Error> {
         let operation = "delete Organization";
         let backend = self.backend.as_ref().ok_or_else(|| {
             let message = "ROCKIT deletes an organisation for a backend account: give the Platform's \
@@ -134,7 +134,7 @@ impl Backend<Organization> for Rockit {
             .wants([StatusCode::NOT_FOUND, StatusCode::BAD_REQUEST]);
         match self.send(as_backend(call, backend)).await {
             // A name that none can have.
-            Err(error) if error.kind == FaultKind::NotFound => Ok(()),
+            Err(error) if error.kind == FaultKind::NotFound => Ok(Ended::Absent),
             sent => answer::pruned(&sent?),
         }
     }

@@ -10,7 +10,7 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Call, Effect, Reply};
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 /// How many users a part of a list asks for. A server may give fewer.
 const PAGE: usize = 100;
@@ -150,14 +150,14 @@ impl Backend<User> for Rockit {
         Ok(UserRecord { email, first_name, last_name, roles, ..UserRecord::unseen(id, id) })
     }
 
-    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<Ended, Error> {
         let operation = "delete User";
         let account = self.account(operation, &scope.organization_id)?;
         let call = Call::new(operation, Effect::Repeatable, Method::DELETE, ["be", "v1", "users", id])
             .wants([StatusCode::NOT_FOUND]);
         match self.send(as_account(call, account)).await {
             // A name that nobody can have.
-            Err(error) if error.kind == FaultKind::NotFound => Ok(()),
+            Err(error) if error.kind == FaultKind::NotFound => Ok(Ended::Absent),
             sent => answer::gone(&sent?),
         }
     }

@@ -14,7 +14,7 @@ use super::{Tyk, envelope};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewToken, OfUser, Page, Token, TokenChange, TokenRecord};
 use crate::domain::fault::FaultKind;
 use crate::platform::http::Effect;
-use crate::platform::{Backend, Error, key_id};
+use crate::platform::{Backend, Ended, Error, key_id};
 
 /// The member of a user that is its key.
 pub(super) const MEMBER: &str = "access_key";
@@ -170,19 +170,19 @@ impl Backend<Token> for Tyk {
     }
 
     /// Resets the key, if it is still that one.
-    async fn delete(&self, scope: &OfUser, wanted: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &OfUser, wanted: &str) -> Result<Ended, Error> {
         const OPERATION: &str = "delete Token";
         match self.seen(OPERATION, scope).await? {
-            Seen::Absent => Ok(()),
+            Seen::Absent => Ok(Ended::Absent),
             Seen::Hidden => Err(hidden(OPERATION)),
-            Seen::Key(key) if key_id(&key) != wanted => Ok(()),
+            Seen::Key(key) if key_id(&key) != wanted => Ok(Ended::Done),
             Seen::Key(_) => match self.reset_key(OPERATION, Effect::Repeatable, scope).await {
                 // The user has gone meanwhile, or something else than the Dashboard answered.
                 Err(error) if error.kind == FaultKind::NotFound => match self.seen(OPERATION, scope).await? {
-                    Seen::Absent => Ok(()),
+                    Seen::Absent => Ok(Ended::Absent),
                     Seen::Hidden | Seen::Key(_) => Err(error),
                 },
-                reset => reset,
+                reset => reset.map(|()| Ended::Done),
             },
         }
     }

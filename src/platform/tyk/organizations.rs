@@ -17,7 +17,7 @@ use crate::domain::entity::{
 };
 use crate::domain::fault::FaultKind;
 use crate::platform::http::Effect;
-use crate::platform::{Backend, Error};
+use crate::platform::{Backend, Ended, Error};
 
 /// Where our owner mark is.
 const META: &str = "org_options_meta";
@@ -294,31 +294,34 @@ impl Backend<Organization> for Tyk {
         Ok(record)
     }
 
-    async fn delete(&self, (): &(), id: &str) -> Result<(), Error> {
+    async fn delete(&self, (): &(), id: &str) -> Result<Ended, Error> {
         const OPERATION: &str = "delete Organization";
         self.retire_technical(OPERATION, id).await;
         let wanted = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND];
         let call = self.admin(OPERATION, Effect::Repeatable, Method::DELETE, ["organisations", id]).wants(wanted);
         let writing = self.organizations.writing();
         let reply = match self.origin.send(call).await {
-            Err(error) if error.kind == FaultKind::NotFound => return Ok(()),
+            Err(error) if error.kind == FaultKind::NotFound => return Ok(Ended::Absent),
             sent => sent?,
         };
         match reply.status {
-            StatusCode::NOT_FOUND => envelope::is_absence(&reply)?,
+            StatusCode::NOT_FOUND => {
+                envelope::is_absence(&reply)?;
+                return Ok(Ended::Absent);
+            }
             // The Dashboard's word for a deletion that failed, and no word on why.
             StatusCode::BAD_REQUEST if self.has_organization(OPERATION, id).await? => {
                 let message = "the platform could not delete it (status 400)";
                 return Err(reply.refusal(FaultKind::Unavailable(None), message));
             }
-            StatusCode::BAD_REQUEST => {}
+            StatusCode::BAD_REQUEST => return Ok(Ended::Absent),
             _ => {
                 envelope::done(&reply, self.clock.now())?;
             }
         }
         writing.removed(id).await;
         self.forget(id);
-        Ok(())
+        Ok(Ended::Done)
     }
 }
 

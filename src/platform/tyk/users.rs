@@ -20,7 +20,7 @@ use super::{Tyk, keys};
 use crate::domain::entity::{Created, InOrganization, Lookup, NewUser, Page, User, UserChange, UserRecord, UserType};
 use crate::domain::fault::FaultKind;
 use crate::platform::http::{Effect, Exposed};
-use crate::platform::{Backend, Error, key_id};
+use crate::platform::{Backend, Ended, Error, key_id};
 
 /// The one role that a Dashboard has.
 const ADMIN: &str = "Admin";
@@ -350,10 +350,10 @@ impl Backend<User> for Tyk {
         Ok(record)
     }
 
-    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &InOrganization, id: &str) -> Result<Ended, Error> {
         const OPERATION: &str = "delete User";
         if self.user(OPERATION, scope, id).await?.is_none() {
-            return Ok(());
+            return Ok(Ended::Absent);
         }
         let in_one = self.in_one(&scope.organization_id);
         let writing = in_one.users.writing();
@@ -362,19 +362,22 @@ impl Backend<User> for Tyk {
             let call = Self::of_user(OPERATION, Effect::Repeatable, Method::DELETE, [id], &key).wants(wanted);
             let reply = self.origin.send(call).await?;
             match reply.status {
-                StatusCode::NOT_FOUND => envelope::is_absence(&reply),
+                StatusCode::NOT_FOUND => envelope::is_absence(&reply).map(|()| Ended::Absent),
                 // No word on why; it may have gone meanwhile.
                 StatusCode::BAD_REQUEST if self.user(OPERATION, scope, id).await?.is_some() => {
                     let message = "the platform could not delete it (status 400)";
                     Err(reply.refusal(FaultKind::Unavailable(None), message))
                 }
-                StatusCode::BAD_REQUEST => Ok(()),
-                _ => envelope::done(&reply, self.clock.now()).map(|_| ()),
+                StatusCode::BAD_REQUEST => Ok(Ended::Absent),
+                _ => envelope::done(&reply, self.clock.now()).map(|_| Ended::Done),
             }
         };
-        self.as_technical(OPERATION, &scope.organization_id, delete).await?;
-        writing.removed(id).await;
-        Ok(())
+        // Without the organisation there is nobody in it.
+        let ended = self.as_technical(OPERATION, &scope.organization_id, delete).await?.unwrap_or(Ended::Absent);
+        if ended == Ended::Done {
+            writing.removed(id).await;
+        }
+        Ok(ended)
     }
 }
 

@@ -21,7 +21,7 @@ async fn update(api: &dyn AdminApi, id: &str, change: &OrganizationChange) -> Re
 }
 
 async fn delete(api: &dyn AdminApi, id: &str) -> Result<(), Error> {
-    Backend::<Organization>::delete(api, &(), id).await
+    Backend::<Organization>::delete(api, &(), id).await.map(drop)
 }
 
 /// What finding by name needs: on a platform without such a call, a list.

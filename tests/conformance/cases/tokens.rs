@@ -21,7 +21,7 @@ async fn find(org: &Org, of: &OfUser, lookup: Lookup) -> Result<Vec<TokenRecord>
 }
 
 async fn delete(org: &Org, of: &OfUser, id: &str) -> Result<(), Error> {
-    Backend::<Token>::delete(&*org.api, of, id).await
+    Backend::<Token>::delete(&*org.api, of, id).await.map(drop)
 }
 
 /// As what a value is seen to log in. Where nothing tells a wrong value from a missing right it is not seen to.

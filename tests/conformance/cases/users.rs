@@ -19,7 +19,7 @@ async fn update(org: &Org, id: &str, change: &UserChange) -> Result<UserRecord, 
 }
 
 async fn delete(org: &Org, id: &str) -> Result<(), Error> {
-    Backend::<User>::delete(&*org.api, &org.scope(), id).await
+    Backend::<User>::delete(&*org.api, &org.scope(), id).await.map(drop)
 }
 
 /// Somebody is found by id, by username and by mark, with all that was asked for.

@@ -18,7 +18,7 @@ use org_operator::embedded::Directory;
 use org_operator::fence::Fence;
 use org_operator::keys::{self, KeyPool};
 use org_operator::kubernetes::fenced::fenced;
-use org_operator::platform::{AdminApi, Backend, Embedded, Error};
+use org_operator::platform::{AdminApi, Backend, Embedded, Ended, Error};
 use org_operator::telemetry::Metrics;
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -81,7 +81,7 @@ where
         self.inner.update(scope, id, change).await
     }
 
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<Ended, Error> {
         self.check()?;
         self.inner.delete(scope, id).await
     }

@@ -1,5 +1,6 @@
 //! Everything that the operator writes into the cluster, spoilt one field at a time.
 
+use org_operator::domain::naming::technical_admin_secret;
 use serde_json::Value;
 
 use super::Stage;
@@ -9,6 +10,7 @@ use crate::plan::Plan;
 use crate::scenario::{OTHER, pairs};
 use crate::sim::World;
 use crate::sim::server::Server;
+use crate::sim::truth::OrganizationTruth;
 use crate::tampering::another;
 
 /// How many plans are carried out.
@@ -40,13 +42,17 @@ pub(crate) fn corruption(prefix: &str) -> bool {
 /// All that can be spoilt of what is not the other organisation's.
 fn spoils(world: &World) -> Vec<Spoil> {
     let mut all = Vec::new();
+    // The technical administrator of an organisation lies in a Secret with the organisation's id as its name.
+    let is_other = |found: &OrganizationTruth| found.record.name == OTHER;
+    let organizations = world.truth().organizations.into_iter().filter(is_other);
+    let others: Vec<String> = organizations.map(|found| technical_admin_secret(&found.record.id)).collect();
     for kind in ["Platform", "Organization", "User", "Token", "Secret"] {
         for object in world.api.all(kind) {
             let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
             let name = text("name");
             let ours =
                 kind != "Secret" || object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "org-operator";
-            if name.starts_with(OTHER) || !ours {
+            if name.starts_with(OTHER) || others.contains(&name) || !ours {
                 continue;
             }
             let mut paths = Vec::new();

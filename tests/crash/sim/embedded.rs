@@ -7,7 +7,7 @@ use org_operator::domain::capability::Capabilities;
 use org_operator::domain::entity::{Created, Entity, InOrganization, Kind, Lookup, OfUser, Page};
 use org_operator::domain::fault::FaultKind;
 use org_operator::embedded::Directory;
-use org_operator::platform::{AdminApi, Backend, Embedded, Error};
+use org_operator::platform::{AdminApi, Backend, Embedded, Ended, Error};
 use secrecy::SecretString;
 
 use super::broken::Layer;
@@ -126,7 +126,7 @@ where
         .await
     }
 
-    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<(), Error> {
+    async fn delete(&self, scope: &E::Scope, id: &str) -> Result<Ended, Error> {
         let (inner, scope, id) = (self.inner.clone(), scope.clone(), id.to_owned());
         if E::KIND != Kind::Token {
             self.guard.look(&self.directory, E::KIND.as_str(), &id);

@@ -76,6 +76,8 @@ pub(crate) struct World {
     pub(crate) wanted: Wanted,
     /// The platform is not what it was.
     pub(crate) platform_was_restored: bool,
+    /// The platform or the cluster was restored from a backup.
+    pub(crate) was_restored: bool,
     /// What is watched for where reads are late.
     pub(crate) twins: Option<Twins>,
     /// How the engine is broken on purpose.
@@ -126,6 +128,7 @@ impl World {
             then: VecDeque::new(),
             wanted: Wanted::Ready,
             platform_was_restored: false,
+            was_restored: false,
             twins: None,
             broken: None,
             looks: false,
@@ -183,6 +186,7 @@ impl World {
         self.directory = opened.expect("the directory opens");
         self.platforms.serve(&self.directory);
         self.platform_was_restored = true;
+        self.was_restored = true;
     }
 }
 

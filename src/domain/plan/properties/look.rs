@@ -188,7 +188,8 @@ impl World {
         let token = self.token_facts(draft);
         let recorded_id = draft.id.map(|id| id.to_string());
         let candidates: Vec<Candidate<Change>> = records.iter().map(|object| self.candidate(object, slots)).collect();
-        let missing = !down && is_missing(&token, recorded_id.as_deref(), &candidates, draft.open);
+        let away = if self.deleting { is_away_for_good } else { is_missing };
+        let missing = !down && away(&token, recorded_id.as_deref(), &candidates, draft.open);
         let request = self.cluster.resolve.filter(|request| draft.resolved != Some(*request));
         let answered = |secret: &Secret| secret.label != Label::Foreign && secret.rotated_for == self.cluster.rotate;
         let answered = self.cluster.secrets.iter().take(slots).flatten().any(answered);
@@ -201,6 +202,7 @@ impl World {
             outage_since: track(&mut self.memory.outage, down, now),
             outage,
             refused: (self.refused && !self.deleting).then(|| State::new(Reason::NamespaceNotAllowed, "no grant")),
+            parent: None,
             policy: self.cluster.policy.clone(),
             powers: self.setting.powers,
             made_at: self.memory.made.max(self.cluster.status.ready_since).map(at),
@@ -236,6 +238,17 @@ impl World {
             late: self.setting.shape.late(slot),
             remedy: "start anew",
         }
+    }
+}
+
+/// Whether anything that is known is not shown, or nothing is known and none carries our mark.
+fn is_away_for_good(token: &TokenFacts, recorded: Option<&str>, candidates: &[Candidate<Change>], _: bool) -> bool {
+    let stored =
+        token.credential.as_ref().filter(|credential| credential.sound).map(|credential| credential.id.as_str());
+    let mut known = recorded.into_iter().chain(stored).peekable();
+    match known.peek() {
+        Some(_) => known.any(|id| !candidates.iter().any(|found| found.id == id)),
+        None => !candidates.iter().any(|found| matches!(found.ownership, Ownership::Ours | Ownership::OurAttempt(_))),
     }
 }
 

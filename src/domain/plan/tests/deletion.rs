@@ -282,6 +282,7 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
         facts.with(|facts| facts.made_at = Some(ago(made)))
     };
     let hidden = || made(Kind::User).shows_nothing();
+    let missed = |made, away| slow(hidden(), made).with(|facts| facts.missing_since = Some(ago(away)));
     let older = || token().shows_nothing().shows("a", Ownership::OurAttempt(1));
     let waits = || held_until(Reason::Deleting, Requeue::After(ABSENCE));
     let at_once = |facts: Facts<Change>| facts.powers(|powers| powers.visible_after = Duration::ZERO);
@@ -291,7 +292,10 @@ fn what_was_made_a_moment_ago_counts_as_gone_only_when_the_platform_must_show_it
     };
     check([
         ("89 seconds ago, where 90 may pass", slow(hidden(), 89), vec![], waits()),
-        ("90 seconds ago", slow(hidden(), 90), gone(&[]), Verdict::Gone),
+        ("90 seconds ago, seen to be away now", slow(hidden(), 90), vec![], waits()),
+        ("for 29 seconds", missed(90, 29), vec![], waits()),
+        ("for 30 seconds", missed(90, 30), gone(&[]), Verdict::Gone),
+        ("for 30 seconds, and made later", missed(10, 30), vec![], waits()),
         ("shown already", slow(made(Kind::User), 1), gone(&["1"]), Verdict::Gone),
         ("shown at once where it is there", at_once(slow(hidden(), 1)), gone(&[]), Verdict::Gone),
         ("made, and not recorded", slow(begun(Kind::User), 1), vec![], waits()),

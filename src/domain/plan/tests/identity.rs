@@ -251,6 +251,28 @@ fn a_creation_without_an_answer_is_waited_for_where_its_mark_may_be_shown_late()
 }
 
 #[test]
+fn nothing_new_is_made_in_a_parent_that_is_not_as_it_should_be() {
+    let bereft = |facts: Facts<Change>| {
+        let state = State::new(Reason::DependencyNotReady, "the Organization acme is not Ready yet");
+        facts.with(|facts| facts.parent = Some(state))
+    };
+    let waits = || held_until(Reason::DependencyNotReady, Requeue::Poll);
+    let decided = || gone(USER).answered(Resolve::StartOver);
+    let lost = || token().away(ago(30)).with(|facts| facts.made_at = None);
+    let due = || token().with(|facts| facts.rotate = true);
+    check([
+        ("a user", bereft(begun(USER)), vec![], waits()),
+        ("one that vanished", bereft(gone(USER)), vec![], waits()),
+        ("one that vanished, and a person decided", bereft(decided()), vec![], waits()),
+        ("one that may be there still is looked for", bereft(made(USER).shows_nothing()), vec![], looks_again()),
+        ("one that is there stays", bereft(made(USER)), vec![], is("1", How::Known)),
+        ("a token", bereft(new_token()), vec![], waits()),
+        ("one that vanished", bereft(lost()), vec![], waits()),
+        ("one that is there is renewed all the same", bereft(due()), mint(3, Some("b")), makes(How::Rotated)),
+    ]);
+}
+
+#[test]
 fn a_user_that_vanished_is_made_again_as_far_as_the_limit_goes() {
     let many = |facts: Facts<Change>| facts.with(|facts| (facts.may_recreate, facts.attempt) = (false, 2));
     let brake = held_until(Reason::ExternalIDNotFound, Requeue::Backoff);

@@ -63,6 +63,7 @@ fn new(kind: Kind) -> Facts<Change> {
         recorded_id: None,
         made_at: None,
         missing_since: None,
+        parent: None,
         candidates: Vec::new(),
         slots: Vec::new(),
         attempt: 0,

@@ -1,6 +1,19 @@
 //! Calls that the page does not show: tried, remembered, and never believed without proof.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
 use super::*;
+use crate::platform::Ended;
+
+/// With a clock that shows so many seconds.
+fn fixture_in_time() -> (Fixture, Arc<AtomicI64>) {
+    let (time, admin) = (Arc::new(AtomicI64::new(0)), Scripted::default());
+    let read = Arc::clone(&time);
+    let clock = Clock::reading(move || Timestamp::from_second(1_800_000_000 + read.load(Ordering::Relaxed)).unwrap());
+    let platform = Rockfish::new(Some(admin.origin(ADMIN, &clock)), None, None, clock);
+    (Fixture { platform, admin, public: Scripted::default() }, time)
+}
 
 const UNSUPPORTED: Result<Vec<OrganizationRecord>, FaultKind> = Err(FaultKind::Unsupported);
 
@@ -56,7 +69,7 @@ async fn a_server_that_says_that_it_has_no_such_call_is_asked_once() {
     }
 }
 
-async fn delete_all(fixture: &Fixture) -> [Result<(), Error>; 3] {
+async fn delete_all(fixture: &Fixture) -> [Result<Ended, Error>; 3] {
     [
         Backend::<Organization>::delete(&fixture.platform, &(), ORGANIZATION).await,
         Backend::<User>::delete(&fixture.platform, &scope(), USER).await,
@@ -77,17 +90,19 @@ async fn a_server_that_knows_none_of_it_is_never_believed_to_have_deleted() {
 
 #[tokio::test]
 async fn a_deletion_that_found_nothing_is_done_where_the_server_shows_what_is_there() {
-    let fixture = fixture();
+    let (fixture, time) = fixture_in_time();
     fixture.admin.on("GET /token/other", 200, &shown_token("other", USER));
     let delete = async || Backend::<Token>::delete(&fixture.platform, &of(), TOKEN).await.map_err(|error| error.kind);
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "nothing is proved yet");
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unsupported);
     fixture.tokens(by_id("other")).await.unwrap();
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unknown, "it is worth a try again");
-    assert_eq!(delete().await, Ok(()));
+    assert_eq!(delete().await, Ok(Ended::Absent));
 
     fixture.admin.on(&format!("GET /token/{TOKEN}"), 200, &shown_token(TOKEN, USER));
-    assert_eq!(delete().await, Err(FaultKind::Unsupported), "it is still there: the call is not");
+    assert_eq!(delete().await, Err(FaultKind::Unavailable(None)), "it is still there: one of two answers lied, or");
+    time.store(30, Ordering::Relaxed);
+    assert_eq!(delete().await, Err(FaultKind::Unsupported), "the call is not");
     fixture.admin.text(&format!("DELETE /token/{TOKEN}"), 204, &[], "");
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "and is not tried again");
     assert_eq!(fixture.of(Capability::TokenRevoke), Support::Unsupported);
@@ -119,7 +134,7 @@ async fn of_a_user_only_the_membership_is_ended() {
     assert_eq!(delete().await, Err(FaultKind::Unsupported), "the user is there; of the membership nothing is known");
     assert_eq!(fixture.of(Capability::UserDelete), Support::Unknown, "another's may be found");
     fixture.admin.text(&user, 404, &[], "");
-    assert_eq!(delete().await, Ok(()), "who is gone is no member");
+    assert_eq!(delete().await, Ok(Ended::Absent), "who is gone is no member");
     let sent = fixture.admin.calls();
     assert!(!sent.contains(&format!("DELETE /user/{USER}")), "{sent:?}");
 }
@@ -199,4 +214,62 @@ async fn an_address_that_was_changed_is_refused_where_the_platform_shows_the_one
 
     fixture.admin.text(&format!("GET /user/{USER}"), 404, &[], "");
     assert_eq!(fixture.update_user(change("info@rockfish.ai")).await.unwrap_err().kind, FaultKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_a_list_shows_tells_absence_from_a_call_that_is_not_there() {
+    let all = |ids: &[&str]| json!(ids.iter().map(|id| shown_organization(id, id)).collect::<Vec<_>>());
+    let look = async |listed: Value, read: bool| {
+        let fixture = fixture();
+        fixture.admin.on("GET /organization", 200, &listed);
+        if read {
+            fixture.admin.on("GET /organization/other", 200, &shown_organization("other", "other"));
+        }
+        let found = fixture.organizations(by_id("gone")).await.map_err(|error| error.kind);
+        (found, fixture.of(Capability::OrganizationRead))
+    };
+    assert_eq!(look(all(&["other"]), true).await, (Ok(vec![]), Support::Supported), "another one can be read");
+    assert_eq!(look(all(&["other"]), false).await, (UNSUPPORTED, Support::Unsupported), "none can be read");
+    assert_eq!(look(all(&["other", "gone"]), true).await.0, UNSUPPORTED, "it is in the list");
+    assert_eq!(look(all(&[]), true).await.0, Ok(vec![]), "there is none at all");
+}
+
+#[tokio::test]
+async fn what_a_list_told_goes_for_a_while() {
+    let (fixture, time) = fixture_in_time();
+    fixture.admin.on("GET /user", 200, &json!([]));
+    let look = async |second| {
+        time.store(second, Ordering::Relaxed);
+        let found = fixture.users(by_id("gone")).await.unwrap();
+        (found, fixture.admin.calls().len())
+    };
+    assert_eq!(look(0).await, (vec![], 2));
+    assert_eq!(look(24).await, (vec![], 1));
+    assert_eq!(look(30).await, (vec![], 2), "before it is looked for again, another list is asked for");
+}
+
+#[tokio::test]
+async fn a_success_that_says_that_it_failed_is_none() {
+    let member = format!("PUT /organization/{ORGANIZATION}/user/{USER}");
+    let end = format!("DELETE /organization/{ORGANIZATION}/user/{USER}");
+    for said in [
+        json!({ "error": "x" }),
+        json!({ "Errors": [] }),
+        json!({ "status": "failed" }),
+        json!({ "Status": "Error", "status": "ok" }),
+        json!({ "status": 500 }),
+        json!({ "success": false }),
+    ] {
+        let fixture = fixture();
+        fixture.admin.on(&member, 200, &said);
+        fixture.admin.on(&end, 200, &said);
+        assert_eq!(fixture.update_user(roles(&[])).await.unwrap_err().kind, FaultKind::Unavailable(None), "{said}");
+        let ended = Backend::<User>::delete(&fixture.platform, &scope(), USER).await;
+        assert_eq!(ended.unwrap_err().kind, FaultKind::Unavailable(None), "{said}");
+    }
+    for said in [json!({}), json!({ "status": "success" }), json!({ "status": 200 }), json!({ "ok": true })] {
+        let fixture = fixture();
+        fixture.admin.on(&member, 200, &said);
+        fixture.update_user(roles(&[])).await.unwrap();
+    }
 }

@@ -9,14 +9,14 @@ async fn every_call(server: &dyn Fn() -> Scripted) -> Vec<(&'static str, bool, R
     let acts = || acting(&server());
     vec![
         ("create Organization", true, Backend::<Organization>::create(&platform(), new_organization()).await.map(drop)),
-        ("delete Organization", false, Backend::<Organization>::delete(&platform(), &(), "ExampleOrg").await),
+        ("delete Organization", false, Backend::<Organization>::delete(&platform(), &(), "ExampleOrg").await.map(drop)),
         ("find Organization", false, find_organization(acts().as_ref(), by_name("ExampleOrg")).await.map(drop)),
         ("find User", false, find_user(acts().as_ref(), by_id("jane")).await.map(drop)),
         ("list Users", false, Backend::<User>::list(acts().as_ref(), &scope(), None).await.map(drop)),
         ("create User", true, Backend::<User>::create(acts().as_ref(), new_user(UserType::Machine)).await.map(drop)),
         ("update User", false, Backend::<User>::update(acts().as_ref(), &scope(), "jane", &roles(&[])).await.map(drop)),
-        ("delete User", false, Backend::<User>::delete(acts().as_ref(), &scope(), "jane").await),
-        ("delete Token", false, Backend::<Token>::delete(acts().as_ref(), &of(), "key-0").await),
+        ("delete User", false, Backend::<User>::delete(acts().as_ref(), &scope(), "jane").await.map(drop)),
+        ("delete Token", false, Backend::<Token>::delete(acts().as_ref(), &of(), "key-0").await.map(drop)),
         ("probe", false, platform().probe().await.map(drop)),
         ("authenticate", false, platform().authenticates(&of(), &"machine-key".into()).await.map(drop)),
     ]

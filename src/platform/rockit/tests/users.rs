@@ -1,6 +1,7 @@
 //! Users and keys, for an organisation's account.
 
 use super::*;
+use crate::platform::Ended;
 
 const USERS: &str = "POST /be/v1/users";
 
@@ -211,9 +212,9 @@ async fn a_user_is_deleted_and_a_gateways_404_is_not_believed() {
     let acts = acting(&server);
     let delete = async || Backend::<User>::delete(acts.as_ref(), &scope(), "jane").await.map_err(|error| error.kind);
     server.on("DELETE /be/v1/users/jane", 200, &json!({ "status": "success" }));
-    assert_eq!(delete().await, Ok(()));
+    assert_eq!(delete().await, Ok(Ended::Done));
     server.on("DELETE /be/v1/users/jane", 404, &json!({ "status": "failed", "error": "item-not-found" }));
-    assert_eq!(delete().await, Ok(()));
+    assert_eq!(delete().await, Ok(Ended::Absent));
     server.text("DELETE /be/v1/users/jane", 404, &[], "404 page not found");
     assert_eq!(delete().await, Err(FaultKind::Unavailable(None)));
 }
@@ -224,7 +225,7 @@ async fn a_key_ends_by_resetting_the_machines_credentials_where_the_server_takes
     let acts = acting(&server);
     let revoke = async || Backend::<Token>::delete(acts.as_ref(), &of(), "key-0").await.map_err(|error| error.kind);
     server.on("PATCH /be/v1/users", 200, &json!({ "status": "success", "apiKey": "new" }));
-    assert_eq!(revoke().await, Ok(()));
+    assert_eq!(revoke().await, Ok(Ended::Done));
     assert_eq!(server.seen()[0].body, json!({ "username": "ci_bot", "resetCreds": true }));
     assert_eq!(acts.capabilities().of(Capability::TokenRevoke), Support::Supported);
 
@@ -232,7 +233,7 @@ async fn a_key_ends_by_resetting_the_machines_credentials_where_the_server_takes
     let acts = acting(&server);
     let revoke = async || Backend::<Token>::delete(acts.as_ref(), &of(), "key-0").await.map_err(|error| error.kind);
     server.on("GET /be/v1/users/ci_bot", 404, &json!({}));
-    assert_eq!(revoke().await, Ok(()), "the machine is gone, and its key with it");
+    assert_eq!(revoke().await, Ok(Ended::Absent), "the machine is gone, and its key with it");
     server.on("GET /be/v1/users/ci_bot", 200, &json!({ "username": "ci_bot" }));
     assert_eq!(acts.capabilities().of(Capability::TokenRevoke), Support::Unknown);
     server.text("PATCH /be/v1/users", 400, &[], "");
