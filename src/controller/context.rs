@@ -15,6 +15,7 @@ use super::in_flight::InFlight;
 use super::namespaces::Namespaces;
 use super::outcome::Outcomes;
 use super::recent::Recent;
+use super::twins::Twins;
 use crate::api::{Organization, Platform, Token, User};
 use crate::clock::Clock;
 use crate::domain::brake::{self, Counted};
@@ -73,6 +74,8 @@ pub struct Context {
     pub made: Since,
     /// Since when it has been known that one of that name is there, where only a refused creation tells.
     pub taken: Since,
+    /// What was seen beside objects whose names may be shared.
+    pub twins: Twins,
     /// What came of attempts, until status says it.
     pub outcomes: Outcomes,
     /// What was made again because it had vanished.
@@ -163,6 +166,7 @@ impl Context {
             due: Since::default(),
             made: Since::default(),
             taken: Since::default(),
+            twins: Twins::default(),
             outcomes: Outcomes::default(),
             recreations: Recreations::default(),
             platform_writes: tokio::sync::Mutex::default(),
@@ -187,6 +191,7 @@ impl Context {
     pub fn forget(&self, uid: &str) {
         self.backoff.reset(uid);
         self.outcomes.forget(uid);
+        self.twins.forget(uid);
         for since in [&self.missing, &self.outages, &self.due, &self.made, &self.taken] {
             since.clear(uid);
         }

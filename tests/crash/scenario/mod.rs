@@ -59,6 +59,7 @@ impl Scenario {
             retained: usize::from(self.name == "organization-retain"),
             unanswered,
             ended: self.platform == Kind::Rockit && self.name == "token-delete",
+            minted: 0,
         }
     }
 

@@ -157,6 +157,7 @@ impl World {
                     mark,
                     made: false,
                     stored: false,
+                    used: false,
                     whose: Whose::Stranger,
                     drifted: true,
                     shown_from: self.now,
