@@ -60,6 +60,23 @@ impl World {
         self.setting.shared_names && self.setting.powers.deletes && shown && made && recorded
     }
 
+    /// The resource is another one under the same name: no attempt of the former one is its own.
+    pub(super) fn change_uid(&mut self) {
+        let token = self.is_token();
+        for object in self.objects.iter_mut().chain(&mut self.former).filter(|_| !token) {
+            if matches!(object.mark, Mark::Attempt(_)) {
+                object.mark = Mark::Ours;
+            }
+        }
+    }
+
+    /// The cluster is set back: what was made since and not shown yet nobody has used, though status recorded it, and the
+    /// attempt that made it is counted again.
+    pub(super) fn forget_unseen(&mut self) {
+        let now = self.now;
+        self.objects.iter_mut().filter(|object| object.shown_from > now).for_each(|object| object.used = false);
+    }
+
     /// Status is about to record that one.
     pub(super) fn takes(&mut self, status: &mut Status, id: Id) {
         let before = status.id.filter(|before| *before != id);
