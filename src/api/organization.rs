@@ -300,7 +300,7 @@ pub struct OrganizationStatus {
     /// Generation of the resource that this status speaks about; -1 before the operator's first visit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
-    /// `Ready` is always there. `Reconciling`, `Stalled`, `Paused` and `Drifted` are there only while True.
+    /// `Ready` is always there. `Reconciling`, `Stalled`, `Paused`, `Drifted` and `LeftBehind` are there only while True.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
@@ -345,6 +345,14 @@ pub struct OrganizationStatus {
     /// True while nobody knows what came of that attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub attempt_open: bool,
+    /// The last of the attempts whose organisation was given up: a person decided to start over, or it was found under
+    /// another id. What they made may have been in use and is never removed as a twin.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_up_attempt: Option<i64>,
+    /// The platform's ids of organisations of the same name that may be twins of this one: a request to create it may have
+    /// been carried out twice, and the platform keeps no mark to tell. The condition `LeftBehind` says what to do.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_behind: Vec<String>,
 }
 
 /// The key pair in use. Nothing in it is secret.

@@ -47,11 +47,17 @@ pub trait ManagedStatus: ObjectStatus {
     fn issued_at(&self) -> Option<Timestamp> {
         None
     }
-    /// Ids of tokens that are given up.
+    /// The last attempt of those whose objects are given up, though they may have been in use.
+    fn given_up(&self) -> i64 {
+        0
+    }
+    /// Gives up what all attempts up to now have made.
+    fn give_up(&mut self) {}
+    /// Ids of tokens that are given up, and of organisations that may be twins.
     fn left_behind(&self) -> &[String] {
         &[]
     }
-    /// Records ids of tokens that are given up.
+    /// Records them.
     fn set_left_behind(&mut self, _: Vec<String>) {}
 }
 
@@ -91,6 +97,18 @@ managed_status!(OrganizationStatus {
     }
     fn set_drift(&mut self, drift: Vec<String>) {
         self.drift = drift;
+    }
+    fn given_up(&self) -> i64 {
+        self.given_up_attempt.unwrap_or_default()
+    }
+    fn give_up(&mut self) {
+        self.given_up_attempt = self.attempt;
+    }
+    fn left_behind(&self) -> &[String] {
+        &self.left_behind
+    }
+    fn set_left_behind(&mut self, ids: Vec<String>) {
+        self.left_behind = ids;
     }
 });
 
@@ -174,7 +192,17 @@ impl Extras for PlatformStatus {
 
 impl Extras for OrganizationStatus {
     fn extras(&self, _: Timestamp) -> Vec<Extra> {
-        drifted(&self.drift)
+        let mut extras = drifted(&self.drift);
+        if !self.left_behind.is_empty() {
+            let message = format!(
+                "organisations of the same name that this resource may have made by a request that was carried out twice \
+                 or late, and of which the operator cannot tell whose they are: {}; remove on the platform those that \
+                 are nobody's",
+                self.left_behind.join(", ")
+            );
+            extras.push(Extra { type_: "LeftBehind", reason: "MayBeTwins", warns: true, message });
+        }
+        extras
     }
 }
 

@@ -21,14 +21,14 @@ use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
 use crate::domain::capability::deletion_of;
 use crate::domain::condition::{Reason, State};
-use crate::domain::entity::{Created, Entity, Kind, Record as _};
+use crate::domain::entity::{Created, Entity, Kind, Lookup, Record as _};
 use crate::domain::facts::Late;
 use crate::domain::fault::{FaultKind, Requeue};
 use crate::domain::naming::Ownership;
 use crate::domain::plan::{ABSENCE, Step};
 use crate::domain::policy::{AdoptionPolicy, Origin};
 use crate::kubernetes::secret::StoredSecret;
-use crate::platform::{AdminApi, Ended};
+use crate::platform::{self, AdminApi, Ended};
 
 /// How long it is remembered that a user was ended.
 const REMEMBERED: Duration = Duration::from_hours(1);
@@ -85,6 +85,10 @@ pub struct Done<K: Managed> {
     pub failure: Option<Stop>,
 }
 
+fn is_taken<T>(created: &Result<T, platform::Error>) -> bool {
+    created.as_ref().is_err_and(|error| error.kind == FaultKind::AlreadyExists)
+}
+
 impl<K: Managed> Act<K> {
     /// Carries out the steps in order, up to the first that fails.
     pub async fn run(mut self, steps: Vec<Step<<K::Entity as Entity>::Change>>) -> Done<K> {
@@ -111,6 +115,7 @@ impl<K: Managed> Act<K> {
             Step::RecordAttempt(attempt) => self.record_attempt(attempt).await,
             Step::StartOver(attempt) => {
                 self.draft.set_external_id(None);
+                self.draft.give_up();
                 self.record_attempt(attempt).await
             }
             Step::ProveWritable(slot) => self.prove_writable(slot).await,
@@ -144,6 +149,7 @@ impl<K: Managed> Act<K> {
                 self.note("Deleted", format!("deleted the {} {} on the platform ({id})", K::KIND, self.desired.name));
                 Ok(())
             }
+            Step::RemoveTwin { id, of } => self.remove_twin(&id, &of).await,
             Step::Release(id) => self.release(&id).await,
             Step::ReleaseSecret(slot) => match &self.secrets[slot] {
                 Some(read) => {
@@ -184,6 +190,21 @@ impl<K: Managed> Act<K> {
         if same { Ok(()) } else { Err(Stop::Again) }
     }
 
+    /// A process that was stopped since may remember another one than the one that stays, so status is read once more.
+    async fn remove_twin(&mut self, id: &str, of: &str) -> Result<(), Stop> {
+        self.progress.doing("removing a twin on the platform");
+        let object: Api<K> = Api::namespaced(self.context.client.clone(), &self.namespace());
+        let live = within(object.get(&self.object.name_any())).await?;
+        let recorded = live.status().and_then(|status| status.external_id());
+        if live.uid() != self.object.uid() || recorded != Some(of) {
+            return Err(Stop::Again);
+        }
+        let api = self.api()?;
+        self.end(api.as_ref(), id).await?;
+        self.note("TwinRemoved", format!("removed {id}, which a request that was carried out twice or late had made"));
+        Ok(())
+    }
+
     async fn record_attempt(&mut self, attempt: i64) -> Result<(), Stop> {
         self.progress.doing("recording the attempt");
         if self.draft.attempt_open() && K::KIND == Kind::Token && self.is_unknown_after_all() {
@@ -215,7 +236,11 @@ impl<K: Managed> Act<K> {
         self.progress.doing("creating on the platform");
         let api = self.api()?;
         let new = K::creation(&self.desired, &self.secrets, attempt, self.context.now());
-        let created = K::backend(api.as_ref()).create(new).await;
+        let mut created = K::backend(api.as_ref()).create(new).await;
+        if attempt.is_some() && is_taken(&created) && self.appeared(api.as_ref()).await {
+            let message = "there is one of that name now, and there was none before the request: it may be this one's";
+            created = Err(platform::Error::new(FaultKind::OutcomeUnknown, format!("create {}", K::KIND), message));
+        }
         let unknown = |kind| matches!(kind, FaultKind::OutcomeUnknown | FaultKind::TimedOut);
         match &created {
             // From now on it may be there and not be shown yet.
@@ -223,7 +248,7 @@ impl<K: Managed> Act<K> {
             Err(_) if attempt.is_some() => self.came_to(None, false),
             _ => {}
         }
-        if created.as_ref().is_err_and(|error| error.kind == FaultKind::AlreadyExists) {
+        if is_taken(&created) {
             self.look_at_what_is_there(api.as_ref())?;
         }
         let Created { record, one_time, unfinished } = created?;
@@ -273,6 +298,18 @@ impl<K: Managed> Act<K> {
     fn came_to(&mut self, made: Option<&str>, open: bool) {
         self.draft.set_attempt(self.draft.attempt(), open);
         self.context.outcomes.note(&self.desired.uid, &self.draft, made);
+    }
+
+    /// Whether one of that name is shown now. The plan creates where none was: either somebody else was quicker by a
+    /// moment, or the request was carried out twice and the answer is that to the second one. Whoever takes over what is
+    /// there needs not know.
+    async fn appeared(&self, api: &dyn AdminApi) -> bool {
+        let desired = &self.desired;
+        if K::KIND == Kind::Token || desired.policy.adoption != AdoptionPolicy::Never {
+            return false;
+        }
+        let named = Lookup::Name(desired.name.clone());
+        K::backend(api).find(&desired.place.scope, &named).await.is_ok_and(|found| !found.is_empty())
     }
 
     /// Where names cannot be looked up, a refused creation is how it is known that one is there: the next plan decides

@@ -16,6 +16,7 @@ use super::in_flight::InFlight;
 use super::namespaces::Namespaces;
 use super::outcome::Outcomes;
 use super::recent::Recent;
+use super::twins::Twins;
 use crate::api::{Organization, Platform, Token, User};
 use crate::clock::Clock;
 use crate::domain::brake::{self, Counted};
@@ -80,6 +81,8 @@ pub struct Context {
     pub made: Since,
     /// Since when it has been known that one of that name is there, where only a refused creation tells.
     pub taken: Since,
+    /// What was seen beside objects whose names may be shared.
+    pub twins: Twins,
     /// What came of attempts, until status says it.
     pub outcomes: Outcomes,
     /// What was made again because it had vanished.
@@ -173,6 +176,7 @@ impl Context {
             due: Since::default(),
             made: Since::default(),
             taken: Since::default(),
+            twins: Twins::default(),
             outcomes: Outcomes::default(),
             recreations: Recreations::default(),
             platform_writes: tokio::sync::Mutex::default(),
@@ -199,6 +203,7 @@ impl Context {
         self.outcomes.forget(uid);
         self.missing.forget(uid);
         self.unfound.forget(uid);
+        self.twins.forget(uid);
         for since in [&self.outages, &self.due, &self.made, &self.taken, &self.untold] {
             since.clear(uid);
         }

@@ -11,6 +11,7 @@ use crate::api::ManagedStatus as _;
 use crate::api::annotation::RESOLVE;
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::fault::FaultKind;
+use crate::domain::naming::Ownership;
 use crate::domain::request::Resolve;
 use crate::platform::{self, AdminApi, Backend};
 
@@ -41,8 +42,11 @@ pub async fn lookup<K: Managed>(
         return Ok(records);
     }
     for id in ids {
-        let found = by_id(desired, backend, id).await?;
+        let mut found = by_id(desired, backend, id).await?;
         if !found.is_empty() {
+            if api.shares_names(K::KIND) {
+                add(&mut found, twins(context, object, desired, api.as_ref()).await?);
+            }
             return Ok(found);
         }
     }
@@ -59,6 +63,27 @@ pub async fn lookup<K: Managed>(
     add(&mut records, marked.unwrap_or_default());
     add(&mut records, named);
     Ok(records)
+}
+
+/// What may be there beside the object that status records: what bears the mark of an attempt of this resource, and where
+/// there are no marks, what was seen under its name. Until somebody has looked, that is what status says.
+async fn twins<K: Managed>(
+    context: &Context,
+    object: &Arc<K>,
+    desired: &Desired<K>,
+    api: &dyn AdminApi,
+) -> Result<Vec<<K::Entity as Entity>::Record>, platform::Error> {
+    if api.marks(K::KIND) {
+        let mark = Lookup::Owner(desired.mark.as_str().to_owned());
+        let found = ask(K::backend(api), &desired.place.scope, &mark).await?.unwrap_or_default();
+        let is_twin = |record: &<K::Entity as Entity>::Record| {
+            matches!(desired.mark.judge(record.owner()), Ownership::OurAttempt(_))
+        };
+        return Ok(found.into_iter().filter(is_twin).collect());
+    }
+    let known = || object.status().map(|status| status.left_behind().to_vec()).unwrap_or_default();
+    let ids = context.twins.of(&desired.uid).unwrap_or_else(known);
+    Ok(ids.iter().map(|id| Record::unseen(id, &desired.name)).collect())
 }
 
 /// The answer; `None` where the platform has no such call.

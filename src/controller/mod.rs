@@ -40,6 +40,7 @@ pub mod slot;
 pub mod stop;
 pub mod store;
 pub mod token;
+pub mod twins;
 pub mod user;
 mod user_manifest;
 pub mod watch;

@@ -199,6 +199,7 @@ fn facts<K: Managed>(
         slots,
         attempt,
         attempt_open: draft.attempt_open(),
+        given_up: draft.given_up(),
         dependents: if deleting { object.dependents(context) } else { 0 },
         resolve: answer(&**object, draft),
         rotate: rotate(desired, draft, secrets),

@@ -25,7 +25,7 @@ use crate::domain::entity::{
     self, KeyPairValue, Kind, NewAdmin, NewOrganization, OrganizationChange, OrganizationRecord, TykSettings,
 };
 use crate::domain::facts::{Policy, Rival};
-use crate::domain::naming::{OwnerMark, Ownership};
+use crate::domain::naming::Ownership;
 use crate::domain::policy::Origin;
 use crate::keys;
 use crate::kubernetes::secret::{StoredSecret, Values};
@@ -163,7 +163,7 @@ impl Managed for Organization {
             }
         }
         let marks = place.marks(Kind::Organization);
-        let mark = OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any());
+        let mark = self.mark(context);
         let mut variables = place.variables();
         variables.extend(self.spec.admin.as_ref().map(|admin| ("email", admin.email.clone())));
         Ok(Desired {
@@ -201,7 +201,7 @@ impl Managed for Organization {
     fn creation(
         desired: &Desired<Self>,
         secrets: &[Option<StoredSecret>],
-        _: Option<i64>,
+        attempt: Option<i64>,
         _: Timestamp,
     ) -> NewOrganization {
         let of = |wanted: fn(&SlotContent) -> bool| {
@@ -227,7 +227,7 @@ impl Managed for Organization {
             idempotency_key: desired.uid.clone(),
             name: desired.name.clone(),
             display_name: desired.content.display_name.clone(),
-            owner: desired.mark.as_str().to_owned(),
+            owner: desired.mark.made_by(attempt.filter(|_| desired.content.marks)),
             admin: desired.content.admin.as_ref().map(|admin| NewAdmin {
                 username: admin.username.clone(),
                 email: admin.email.clone(),

@@ -2,6 +2,7 @@
 
 use kube::ResourceExt;
 
+use super::context::Context;
 use super::managed::Place;
 use super::slot::{Recorded, SlotContent, SlotSpec};
 use crate::api::{Organization, OrganizationStatus};
@@ -9,10 +10,16 @@ use crate::domain::capability::Capability;
 use crate::domain::entity::{self, Kind};
 use crate::domain::facts::Late;
 use crate::domain::key::KeySize;
-use crate::domain::naming;
+use crate::domain::naming::{self, OwnerMark};
 use crate::platform::{AdminApi, Shown};
 
 impl Organization {
+    /// What its organisation carries to say whose it is.
+    pub(super) fn mark(&self, context: &Context) -> OwnerMark {
+        let (namespace, uid) = (self.namespace().unwrap_or_default(), self.uid().unwrap_or_default());
+        OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()).of(&uid)
+    }
+
     /// Name on that platform as the manifest has it.
     pub fn external_name(&self, api: &dyn AdminApi) -> String {
         self.name_on(Some(api))

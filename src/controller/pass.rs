@@ -163,6 +163,9 @@ async fn carried_out<K: Managed>(
     let event = came_by(resumed.unwrap_or(how), K::KIND, &desired.name, record.id())
         .or_else(|| corrected::<K>(&**object, &facts, &steps, record.id()));
     settle(&**object, &facts, draft);
+    if facts.recorded_id.as_ref().is_some_and(|before| before != record.id()) {
+        draft.give_up();
+    }
     let live = live(&facts, &steps);
     K::fill(draft, desired, &Found { record, secrets: &secrets, live: &live, origin });
     let wait = next.map(|next| next.duration_since(context.now()));

@@ -24,6 +24,7 @@ use super::managed::Reconciled;
 use super::namespaces::{self, Namespaces};
 use super::reconcile::reconcile;
 use super::relist::relisting;
+use super::twins;
 use crate::api::{ObjectStatus, Organization, Platform, PlatformRecord, Token, User};
 use crate::domain::condition;
 
@@ -103,13 +104,14 @@ pub async fn run(parts: Parts, watched: &[String], stop: CancellationToken, on_r
             namespaces::watch(&context, writer, |name| queues.push_all_of(&context, name)).await;
         }
     };
-    let work = futures::future::join5(
+    let kinds = futures::future::join4(
         kind(platform_sources, &context, &queues),
         kind(organization_sources, &context, &queues),
         kind(user_sources, &context, &queues),
         kind(token_sources, &context, &queues),
-        relabelled,
     );
+    let twins = twins::watch(&context, |organization| queues.organizations.push(organization));
+    let work = futures::future::join3(kinds, relabelled, twins);
     let ready = async {
         if context.caches_filled().await {
             on_ready();

@@ -52,6 +52,8 @@ pub struct Facts<C> {
     pub attempt: i64,
     /// Nobody knows what came of that attempt.
     pub attempt_open: bool,
+    /// The last attempt of those that are given up: what one of them made may have been in use.
+    pub given_up: i64,
     /// Resources that refer to it and are still there.
     pub dependents: usize,
     /// A person's answer to the last attempt.

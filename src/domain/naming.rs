@@ -30,10 +30,13 @@ pub fn technical_admin_secret(organization_id: &str) -> String {
 /// What an object on a platform carries to say whose it is: `<ownerID>/<namespace>/<name>`.
 ///
 /// A token's mark ends in `#<attempt>`, so that a token that was minted and could not be stored is told from the one
-/// in the Secret. A Kubernetes name holds no `#`.
+/// in the Secret. Where the platform lets several organisations have one name, what an attempt made carries
+/// `#<uid>/<attempt>`: the uid proves that it was this very resource's attempt, and not one of another cluster under the
+/// same owner id or of a former resource of that name. What was taken over carries neither. A Kubernetes name holds no `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OwnerMark {
     mark: String,
+    uid: Option<String>,
     offered_by: Option<String>,
 }
 
@@ -55,7 +58,19 @@ pub enum Ownership {
 impl OwnerMark {
     /// The mark of a resource.
     pub fn new(owner_id: &str, namespace: &str, name: &str) -> Self {
-        Self { mark: format!("{owner_id}/{namespace}/{name}"), offered_by: None }
+        Self { mark: format!("{owner_id}/{namespace}/{name}"), uid: None, offered_by: None }
+    }
+
+    /// The mark of the resource with that uid, whose attempts are told from those of others of its name.
+    #[must_use]
+    pub fn of(mut self, uid: &str) -> Self {
+        self.uid = Some(uid.to_owned());
+        self
+    }
+
+    /// A mark without what it says of an attempt.
+    pub fn resource(mark: &str) -> &str {
+        mark.split_once('#').map_or(mark, |(resource, _)| resource)
     }
 
     /// The mark with an owner id from whom the resource may take its object over. Never from the own one: what carries it
@@ -75,7 +90,15 @@ impl OwnerMark {
 
     /// The mark of what attempt `n` minted.
     pub fn attempt(&self, n: i64) -> String {
-        format!("{}#{n}", self.mark)
+        match &self.uid {
+            Some(uid) => format!("{}#{uid}/{n}", self.mark),
+            None => format!("{}#{n}", self.mark),
+        }
+    }
+
+    /// The mark of what that attempt makes, or of what is made without one.
+    pub fn made_by(&self, attempt: Option<i64>) -> String {
+        attempt.map_or_else(|| self.mark.clone(), |n| self.attempt(n))
     }
 
     /// Whose a mark found on the platform is.
@@ -86,8 +109,8 @@ impl OwnerMark {
         match found.strip_prefix(&self.mark) {
             Some("") => return Ownership::Ours,
             Some(rest) => {
-                if let Some(n) = rest.strip_prefix('#').and_then(|n| n.parse().ok()) {
-                    return Ownership::OurAttempt(n);
+                if let Some(ours) = rest.strip_prefix('#').and_then(|attempt| self.judge_attempt(attempt)) {
+                    return ours;
                 }
             }
             None => {}
@@ -96,6 +119,15 @@ impl OwnerMark {
             Some(from) if found.starts_with(from) => Ownership::Offered,
             _ => Ownership::Other,
         }
+    }
+
+    fn judge_attempt(&self, attempt: &str) -> Option<Ownership> {
+        let Some(own) = &self.uid else {
+            return attempt.parse().ok().map(Ownership::OurAttempt);
+        };
+        let (uid, n) = attempt.split_once('/')?;
+        let n = n.parse().ok()?;
+        Some(if uid == own { Ownership::OurAttempt(n) } else { Ownership::Ours })
     }
 }
 
@@ -120,6 +152,24 @@ mod tests {
             assert_eq!(mark.judge(found), expected, "{found:?}");
         }
         assert_eq!(mark.judge(Some(&mark.attempt(7))), Ownership::OurAttempt(7));
+    }
+
+    #[test]
+    fn an_attempt_is_ours_only_where_its_uid_is() {
+        let mark = OwnerMark::new("cluster", "team", "acme").of("u1");
+        let cases = [
+            ("cluster/team/acme", Ownership::Ours),
+            ("cluster/team/acme#u1/3", Ownership::OurAttempt(3)),
+            ("cluster/team/acme#u2/3", Ownership::Ours),
+            ("cluster/team/acme#3", Ownership::Other),
+            ("cluster/team/acme#u1/x", Ownership::Other),
+            ("cluster/team/acme2#u1/3", Ownership::Other),
+        ];
+        for (found, expected) in cases {
+            assert_eq!(mark.judge(Some(found)), expected, "{found}");
+        }
+        assert_eq!(mark.judge(Some(&mark.attempt(7))), Ownership::OurAttempt(7));
+        assert_eq!(OwnerMark::resource(&mark.attempt(7)), "cluster/team/acme");
     }
 
     #[test]

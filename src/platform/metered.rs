@@ -142,6 +142,10 @@ impl<A: AdminApi + ?Sized> AdminApi for Metered<A> {
         self.api.marks(kind)
     }
 
+    fn shares_names(&self, kind: Kind) -> bool {
+        self.api.shares_names(kind)
+    }
+
     fn id_of_name(&self, kind: Kind, name: &str) -> Option<String> {
         self.api.id_of_name(kind, name)
     }

@@ -185,6 +185,11 @@ pub trait AdminApi: Backend<Organization> + Backend<User> + Backend<Token> + Deb
         self.capabilities().of(Capability::OwnerMark) == Support::Supported
     }
 
+    /// Whether it lets several objects of that kind have one name, so that a creation that is carried out twice makes two.
+    fn shares_names(&self, _: Kind) -> bool {
+        false
+    }
+
     /// The id that an object of that kind and name has, where the name is the id.
     fn id_of_name(&self, _: Kind, _: &str) -> Option<String> {
         None

@@ -180,6 +180,11 @@ impl AdminApi for Rockfish {
         self.admin.as_ref().or(self.public.as_ref()).map(Origin::address).unwrap_or_default()
     }
 
+    /// The page says of no name that it is taken.
+    fn shares_names(&self, kind: Kind) -> bool {
+        kind == Kind::Organization
+    }
+
     fn consumer_url(&self) -> String {
         self.public.as_ref().or(self.admin.as_ref()).map(Origin::address).unwrap_or_default()
     }

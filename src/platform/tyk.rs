@@ -187,6 +187,10 @@ impl AdminApi for Tyk {
         kind == Kind::Organization
     }
 
+    fn shares_names(&self, kind: Kind) -> bool {
+        kind == Kind::Organization
+    }
+
     /// Every new user has an access key, machine or person.
     fn shows(&self, shown: Shown) -> bool {
         matches!(shown, Shown::UserToken(_))

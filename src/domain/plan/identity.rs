@@ -46,7 +46,9 @@ pub(super) fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
 
 fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
     // Made again before its new id was recorded, or restored under another id.
-    if let Some(candidate) = marked(facts) {
+    // What an attempt made beside it is no more than its twin as long as it may only be hidden.
+    let is_twin = |found: &&Candidate<C>| matches!(found.ownership, Ownership::OurAttempt(_)) && !facts.is_gone(now);
+    if let Some(candidate) = marked(facts).filter(|found| !is_twin(found)) {
         return Identity::Is(candidate, How::Known);
     }
     let (kind, start_over) = (facts.kind, Resolve::StartOver.command(facts.attempt));
@@ -89,7 +91,8 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
 /// former resource of this name was let go while the platform was down.
 fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
     let meant = |candidate: &&Candidate<C>| facts.policy.external_id.as_ref().is_none_or(|id| *id == candidate.id);
-    facts.candidates.iter().find(|candidate| candidate.ownership == Ownership::Ours && meant(candidate))
+    let is_ours = |found: &&Candidate<C>| matches!(found.ownership, Ownership::Ours | Ownership::OurAttempt(_));
+    facts.candidates.iter().find(|candidate| is_ours(candidate) && meant(candidate))
 }
 
 fn unrecorded<C>(facts: &Facts<C>, creation: How, now: Timestamp) -> Identity<'_, C> {

@@ -9,7 +9,8 @@
 //! before a value is minted that is shown only once, the new credential in its Secret before the old one is revoked.
 //!
 //! [`identity`] says which object it is, [`presence`] what an organisation or a user needs, [`token`] what a token needs,
-//! [`shared`] what it needs where a user has one key, [`removal`] what is to be done at the end.
+//! [`shared`] what it needs where a user has one key, [`twins`] what is there once too often, [`removal`] what is to be done
+//! at the end.
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ mod presence;
 pub(crate) mod removal;
 mod shared;
 mod token;
+mod twins;
 
 /// How long an object has to stay away before it counts as gone: platforms show new objects late.
 pub const ABSENCE: Duration = Duration::from_secs(30);
@@ -93,6 +95,14 @@ pub enum Step<C> {
     CountDeletion,
     /// Remove the object from the platform.
     Delete(String),
+    /// Remove from the platform what an attempt of this resource made beside the object that status records; fails unless
+    /// status still records that one.
+    RemoveTwin {
+        /// The platform's id of it.
+        id: String,
+        /// The platform's id of the object that stays.
+        of: String,
+    },
     /// Take our owner mark off the object.
     Release(String),
     /// Let the Secret of this slot outlive the resource.

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::identity::{Identity, identify};
 use super::shared::cannot_renew;
+use super::twins::twins;
 use super::{
     ABSENCE, Candidate, Content, Facts, How, Late, Plan, Slot, SlotState, Source, Step, Verdict, conflict, holds,
 };
@@ -132,7 +133,8 @@ fn upkeep<C: Clone>(facts: &Facts<C>, found: &Candidate<C>, how: How) -> Plan<C>
             DriftPolicy::Report => drift.clone_from(&found.drift),
         }
     }
-    Plan { drift: Some(drift), ..Plan::settled(facts, steps, Some(found.id.clone()), how) }
+    let left_behind = twins(facts, found, &mut steps);
+    Plan { drift: Some(drift), left_behind, ..Plan::settled(facts, steps, Some(found.id.clone()), how) }
 }
 
 /// Makes a value of our own. A key pair costs seconds, so it is proved first that its Secret can be written: one that

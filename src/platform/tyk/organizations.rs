@@ -16,6 +16,7 @@ use crate::domain::entity::{
     Created, Lookup, NewOrganization, Organization, OrganizationChange, OrganizationRecord, Page, TykSettings,
 };
 use crate::domain::fault::FaultKind;
+use crate::domain::naming::OwnerMark;
 use crate::platform::http::Effect;
 use crate::platform::{Backend, Ended, Error};
 
@@ -211,7 +212,8 @@ impl Backend<Organization> for Tyk {
 
     async fn list(&self, (): &(), from: Option<&str>) -> Result<Page<OrganizationRecord>, Error> {
         let records = match from {
-            None => self.look(Age::Recent, <[_]>::to_vec).await?,
+            // Whoever wants the whole list wants to know what is there that nobody told of.
+            None => self.look(Age::Fresh, <[_]>::to_vec).await?,
             // There is one part only.
             Some(_) => Vec::new(),
         };
@@ -230,7 +232,11 @@ impl Backend<Organization> for Tyk {
         let _reservation = self.reserved.take(&new.name).ok_or_else(exists)?;
         let (ours, taken) = self
             .look(Age::Fresh, |all| {
-                let ours = all.iter().find(|record| record.owner.as_deref() == Some(new.owner.as_str())).cloned();
+                let own = OwnerMark::resource(&new.owner);
+                let is_ours = |record: &&OrganizationRecord| {
+                    record.owner.as_deref().is_some_and(|mark| OwnerMark::resource(mark) == own)
+                };
+                let ours = all.iter().find(is_ours).cloned();
                 (ours, all.iter().any(|record| record.name == new.name))
             })
             .await?;

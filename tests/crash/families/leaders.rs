@@ -18,8 +18,6 @@ use crate::sim::stop::Stop;
 use crate::sim::wire::{Side, Step};
 use crate::sim::{Kept, World};
 
-/// How many plans with a leader that is stopped are drawn.
-const STOPS: usize = 1000;
 /// How long anything may take.
 const LIMIT: Duration = Duration::from_hours(2);
 /// How often the world is looked at.
@@ -67,21 +65,22 @@ impl Plan {
     }
 }
 
-/// Stops the leader at each request of each scenario, in one of several ways that are drawn; and ends it well at each.
-pub(crate) fn leaders(stage: &Stage) -> bool {
+/// Stops the leader at requests of each scenario, in one of several ways, and ends it well at requests of each; so many of
+/// each are drawn.
+pub(crate) fn leaders(stage: &Stage, count: usize) -> bool {
     let run = |server: &Server, (scenario, plan): &(usize, Plan)| {
         let (scenario, kept) = &stage.scenarios[*scenario];
         run(server, scenario, kept, plan, false)
     };
     let undisturbed: Vec<_> = (0..stage.scenarios.len()).map(|scenario| (scenario, Plan::NOTHING)).collect();
-    let (counts, good) = carry_out("leaders (undisturbed)", &undisturbed, run);
+    let (requests, good) = carry_out("leaders (undisturbed)", &undisturbed, run);
     if !good {
         return false;
     }
     let mut chance = Rng::with_seed(SEED);
     let (mut stops, mut ends) = (Vec::new(), Vec::new());
-    for (scenario, count) in counts.into_iter().enumerate() {
-        for number in 0..count {
+    for (scenario, requests) in requests.into_iter().enumerate() {
+        for number in 0..requests {
             for stop in Stop::ALL {
                 let resumed = chance.bool().then(|| chance.usize(..24));
                 stops.push((scenario, Plan { at: Some((number, stop)), deaf: chance.bool(), resumed }));
@@ -89,8 +88,10 @@ pub(crate) fn leaders(stage: &Stage) -> bool {
             ends.push((scenario, Plan { at: Some((number, Stop::Hold)), ..Plan::NOTHING }));
         }
     }
-    chance.shuffle(&mut stops);
-    stops.truncate(STOPS);
+    for plans in [&mut stops, &mut ends] {
+        chance.shuffle(plans);
+        plans.truncate(count);
+    }
     let (_, stopped) = carry_out("leaders (stopped)", &stops, run);
     let (_, ended) = carry_out("leaders (ended)", &ends, run);
     stopped && ended

@@ -37,7 +37,7 @@ pub(crate) fn single(stage: &Stage, family: &str, faults: &[Fault], count: usize
     for (scenario, outcome) in outcomes.iter().enumerate() {
         let platform = stage.scenarios[scenario].0.platform;
         for (number, side) in outcome.sides.iter().enumerate().take(outcome.first) {
-            let lies = faults == Fault::LIES || faults == Fault::DOUBLED || *side == Side::Cluster;
+            let lies = faults == Fault::LIES || *side == Side::Cluster;
             let told = faults.iter().filter(|fault| is_possible(platform, *side, **fault) && (lies || !fault.is_lie()));
             plans.extend(told.map(|fault| (scenario, vec![(number, *fault)])));
         }

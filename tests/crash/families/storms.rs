@@ -273,7 +273,7 @@ impl<'a> Storm<'a> {
         let retained = if self.let_go || left { live.saturating_sub(organization).min(1) } else { 0 };
         oracle::check(
             world,
-            Expected { platform, retained, unanswered: true, twins: 0 },
+            Expected { platform, retained, unanswered: true, twins: 0, minted: 0 },
         )
     }
 }

@@ -58,6 +58,7 @@ impl Scenario {
             twins: usize::from(self.name.ends_with("-twin")),
             retained: usize::from(self.name == "organization-retain"),
             unanswered,
+            minted: 0,
         }
     }
 

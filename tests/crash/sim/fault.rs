@@ -67,12 +67,8 @@ impl Fault {
     /// Answers of a platform that say what is not so.
     pub(crate) const LIES: [Self; 2] = [Self::Envelope, Self::Status(404)];
 
-    /// What a network may do behind the back of both: docs/reliability.md tells what is not seen through yet.
-    pub(crate) const DOUBLED: [Self; 1] = [Self::Twice];
-
-    /// Whether it is a platform's matter alone, and no family's of replies.
     pub(crate) fn is_lie(self) -> bool {
-        Self::LIES.contains(&self) || Self::DOUBLED.contains(&self)
+        Self::LIES.contains(&self)
     }
 
     pub(crate) fn is_crash(self) -> bool {

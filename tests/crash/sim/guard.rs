@@ -1,9 +1,10 @@
-//! No organisation and no user is deleted on a platform but for a resource that is being deleted at that moment.
+//! No organisation and no user is deleted on a platform but for a resource that is being deleted at that moment, and but
+//! for an organisation that an attempt of a resource made beside the one that its status records.
 
 use api_server::ApiServer;
 use http::Method;
 use jiff::Timestamp;
-use org_operator::embedded::Directory;
+use org_operator::embedded::{Directory, Part};
 use serde_json::Value;
 
 use super::server::Server;
@@ -41,9 +42,34 @@ impl Guard {
         if names.iter().any(|name| name.ends_with(TECHNICAL)) || (kind == "User" && names.is_empty() && kept()) {
             return;
         }
-        if !self.api.all(kind).iter().any(|resource| is_meant(resource, id, &names)) {
+        let meant = self.api.all(kind).iter().any(|resource| is_meant(resource, id, &names));
+        if !meant && !(kind == "Organization" && self.is_twin(directory, id)) {
             self.wire.forbid(format!("the {kind} {id} {names:?} was deleted, and no resource of it is being deleted"));
         }
+    }
+
+    /// Whether nobody is in it, and the resource whose attempt made it has another one, which is there.
+    fn is_twin(&self, directory: &Directory, id: &str) -> bool {
+        let resources = self.api.all("Organization");
+        let (directory, id) = (directory.clone(), id.to_owned());
+        self.server.run(move || async move {
+            let all = Part { seen: Timestamp::MAX, skip: 0, limit: None };
+            let (there, _) = directory.organization_documents(all).await.expect("organisations");
+            let Some(found) = there.iter().find(|organization| organization.id == id) else { return false };
+            let is_alone = directory.users(&id, None, 1000).await.expect("users").is_empty();
+            let meta = found.attributes.get("org_options_meta");
+            let mark = meta.and_then(|meta| meta["org-operator.dev/owner"].as_str()).unwrap_or_default();
+            let made_it = |resource: &Value| {
+                let (uid, kept) = (resource["metadata"]["uid"].as_str(), resource["status"]["externalID"].as_str());
+                let attempt = mark.split_once('#').and_then(|(_, made)| made.split_once('/'));
+                let recorded = resource["status"]["attempt"].as_i64().unwrap_or_default();
+                let by_it = attempt.is_some_and(|(maker, attempt)| {
+                    Some(maker) == uid && attempt.parse::<i64>().is_ok_and(|attempt| attempt <= recorded)
+                });
+                by_it && kept != Some(id.as_str()) && there.iter().any(|other| Some(other.id.as_str()) == kept)
+            };
+            is_alone && resources.iter().any(made_it)
+        })
     }
 
     /// What the object is called on the platform.

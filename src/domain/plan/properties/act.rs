@@ -24,7 +24,7 @@ impl World {
             }
             Step::RecordAttempt(attempt) => self.record(draft, *attempt),
             Step::StartOver(attempt) => {
-                draft.status.id = None;
+                (draft.status.id, draft.status.given_up) = (None, draft.status.attempt);
                 self.give_up();
                 self.record(draft, *attempt);
             }
@@ -75,6 +75,7 @@ impl World {
                 self.promoted += 1;
             }
             Step::Revoke(id) | Step::Delete(id) => self.remove(id.parse().unwrap()),
+            Step::RemoveTwin { id, of } => self.remove_twin(id.parse().unwrap(), of.parse().unwrap())?,
             Step::CountDeletion => {
                 if self.braked {
                     return Err(End::Refused);
@@ -169,11 +170,11 @@ impl World {
         }
         let mark = match attempt {
             _ if !setting.powers.marks => Mark::None,
-            Some(attempt) if token => Mark::Attempt(attempt),
+            Some(attempt) if token || self.is_organization() => Mark::Attempt(attempt),
             _ => Mark::Ours,
         };
         let twin = |object: &Object| object.mark == mark && object.shown_from <= self.now;
-        if matches!(mark, Mark::Attempt(_)) && self.objects.iter().any(twin) && !(self.late && self.handled) {
+        if token && matches!(mark, Mark::Attempt(_)) && self.objects.iter().any(twin) && !(self.late && self.handled) {
             self.breaks("two tokens carry the mark of one attempt");
         }
         let (id, password) =
@@ -184,6 +185,7 @@ impl World {
             mark,
             made: true,
             stored: false,
+            used: false,
             whose: Whose::Us,
             drifted: false,
             shown_from: self.now + i64::try_from(setting.powers.visible_after.as_secs()).unwrap(),

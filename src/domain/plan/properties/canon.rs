@@ -178,11 +178,23 @@ impl Canon<'_> {
     }
 
     fn status(&mut self, status: &Status) {
-        let Status { id, observed, adopted, attempt, open, left_behind, rotated, resolved, digests, ready_since } =
-            status;
+        let Status {
+            id,
+            observed,
+            adopted,
+            attempt,
+            open,
+            given_up,
+            left_behind,
+            rotated,
+            resolved,
+            digests,
+            ready_since,
+        } = status;
         self.maybe(*id, Self::id);
         self.flags(&[*observed, *adopted, *open]);
         self.attempt(*attempt);
+        self.number(*given_up);
         self.count(left_behind.len());
         for id in left_behind {
             self.id(*id);
@@ -224,7 +236,8 @@ impl Canon<'_> {
     }
 
     fn object(&mut self, object: &Object) {
-        let Object { id, mark, made, stored, whose, drifted, shown_from, issued_at, expires_at, password } = object;
+        let Object { id, mark, made, stored, used, whose, drifted, shown_from, issued_at, expires_at, password } =
+            object;
         self.id(*id);
         match mark {
             Mark::None => self.byte(0),
@@ -237,7 +250,7 @@ impl Canon<'_> {
             }
         }
         self.byte(*whose as u8);
-        self.flags(&[*made, *stored, *drifted]);
+        self.flags(&[*made, *stored, *used, *drifted]);
         self.time(*shown_from, 0);
         // It is copied into the Secret in the pass that makes it, and looked at no more.
         if self.world.standing.is_some() {
@@ -297,6 +310,11 @@ impl Canon<'_> {
             Step::ReleaseSecret(slot) => (18, Some(slot), None),
             Step::AttachSecret(slot) => (19, Some(slot), None),
             Step::RemoveFinalizer => (20, None, None),
+            Step::RemoveTwin { id, of } => {
+                self.byte(21);
+                self.id(of.parse().unwrap());
+                return self.id(id.parse().unwrap());
+            }
         };
         self.byte(sort);
         self.maybe(slot, |canon, slot| canon.count(*slot));

@@ -157,6 +157,7 @@ impl World {
                     mark,
                     made: false,
                     stored: false,
+                    used: false,
                     whose: Whose::Stranger,
                     drifted: true,
                     shown_from: self.now,
@@ -258,8 +259,8 @@ impl World {
         self.break_off();
         self.rebuilt = true;
         self.cluster = self.backups[back % self.backups.len()].clone();
-        self.handled = true;
-        self.memory = Memory::default();
+        (self.handled, self.memory) = (true, Memory::default());
+        self.forget_unseen();
         self.wait(BLINK);
         self.lose_sight();
     }
@@ -272,8 +273,8 @@ impl World {
         self.rebuilt = true;
         let count = self.cluster.secrets.len();
         (self.cluster.finalizer, self.cluster.platform_held) = (false, false);
-        self.cluster.status = Status::new(count);
-        self.handled = true;
+        (self.cluster.status, self.handled) = (Status::new(count), true);
+        self.change_uid();
         for stored in &mut self.cluster.secrets {
             *stored = stored.take().filter(|stored| secrets || stored.label == Label::Foreign);
             if let Some(stored) = stored.as_mut().filter(|stored| stored.label == Label::Ours) {

@@ -73,7 +73,9 @@ impl World {
             return found;
         }
         if let Some(object) = self.shown(draft.id) {
-            return vec![object.clone()];
+            let mut found = vec![object.clone()];
+            found.extend(shown().filter(|other| other.id != object.id && self.may_be_twin(other)).cloned());
+            return found;
         }
         found.extend(shown().filter(marked).cloned());
         if !self.deleting {
@@ -212,6 +214,7 @@ impl World {
             slots: (0..slots).map(|slot| self.slot(slot, draft)).collect(),
             attempt: draft.attempt,
             attempt_open: draft.open,
+            given_up: draft.given_up,
             dependents: if self.kind() == Kind::Organization { self.dependents } else { 0 },
             resolve: request
                 .filter(|(_, attempt)| *attempt == draft.attempt)

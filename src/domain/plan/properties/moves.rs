@@ -33,6 +33,8 @@ pub(super) enum Move {
     GoesOn,
     /// A pass acts on that older copy of the resource.
     Stale(usize),
+    /// A creation of that attempt reaches the platform, again or only now.
+    Arrives(i64),
     /// Nothing is left on the platform.
     Emptied,
     /// The platform is as it was when the last copy of the cluster was made.
@@ -160,6 +162,7 @@ impl World {
         moves.extend((0..self.backups.len()).map(|back| Move::Happens(Happening::Restore(back))));
         // Whoever sets the cluster back starts anew what reads it.
         moves.extend((0..self.backups.len()).filter(|_| !self.rebuilt && self.standing.is_none()).map(Move::Stale));
+        moves.extend(self.arrivals());
         moves.extend([Move::Emptied, Move::BackThen]);
         moves
     }
@@ -208,6 +211,7 @@ impl World {
             Move::Stands(step, applied, why) => self.stand_still(step, applied, why),
             Move::GoesOn => self.go_on(),
             Move::Stale(back) => self.act_on_a_copy(back),
+            Move::Arrives(attempt) => self.arrives(attempt),
             Move::Emptied => self.objects.clear(),
             Move::BackThen => {
                 let (mut former, standing) = (self.former.clone(), self.standing.is_some());
@@ -240,7 +244,7 @@ impl World {
                     | Happening::Rotate
                     | Happening::Style
             ),
-            Move::Delete | Move::Stands(..) | Move::GoesOn => true,
+            Move::Delete | Move::Stands(..) | Move::GoesOn | Move::Arrives(_) => true,
             Move::Stale(_) | Move::Emptied | Move::BackThen => false,
         };
         self.alone &= alone;

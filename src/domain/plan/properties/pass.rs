@@ -75,6 +75,7 @@ pub(super) fn calls(step: &Step<Change>) -> bool {
             | Step::Push { .. }
             | Step::Revoke(_)
             | Step::Delete(_)
+            | Step::RemoveTwin { .. }
             | Step::Release(_)
     )
 }
@@ -287,6 +288,7 @@ impl World {
             How::Known if status.id.is_none() && self.cluster.policy.external_id.is_some() => true,
             How::Known | How::Rotated | How::Restored => status.adopted,
         };
+        self.takes(status, id);
         (status.id, status.open, status.observed) = (Some(id), false, true);
         status.rotated = self.cluster.rotate.or(status.rotated);
         if resolved {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::moves::BEGINNING;
 use super::world::{Setting, Shape, World};
+use crate::domain::entity::Kind;
 use crate::domain::plan::Powers;
 use crate::domain::policy::{AdoptionPolicy, DeletionPolicy};
 
@@ -51,8 +52,9 @@ pub(super) fn families() -> Vec<Family> {
     {
         let powers = Powers { marks, deletes, renews: true, visible_after: Duration::from_secs(late) };
         for shape in [Shape::Bare, Shape::Full(true), Shape::Full(false), Shape::Machine, Shape::Person] {
-            // Where names are shared and reads are late nobody could tell twins apart: there is no such platform.
-            for shared_names in [false, true].into_iter().filter(|shared| !shared || late == 0) {
+            // Where names are shared and reads are late, only the marks of attempts tell twins apart.
+            let told = marks && shape.kind() == Kind::Organization;
+            for shared_names in [false, true].into_iter().filter(|shared| !shared || late == 0 || told) {
                 // How much may be made again in an hour is asked for users alone.
                 let hourly = i32::from(shape == Shape::Machine);
                 families.push(family(&Setting { shape, powers, shared_names, tries: true, hourly }, 0));

@@ -113,6 +113,8 @@ pub(super) struct Object {
     pub(super) made: bool,
     /// It was in the Secret.
     pub(super) stored: bool,
+    /// Status recorded it.
+    pub(super) used: bool,
     pub(super) whose: Whose,
     pub(super) drifted: bool,
     pub(super) shown_from: i64,
@@ -155,6 +157,7 @@ pub(super) struct Status {
     pub(super) adopted: bool,
     pub(super) attempt: i64,
     pub(super) open: bool,
+    pub(super) given_up: i64,
     pub(super) left_behind: Vec<Id>,
     pub(super) rotated: Option<u32>,
     pub(super) resolved: Option<(bool, i64)>,
@@ -172,6 +175,7 @@ impl Status {
             adopted: false,
             attempt: 0,
             open: false,
+            given_up: 0,
             left_behind: Vec::new(),
             rotated: None,
             resolved: None,

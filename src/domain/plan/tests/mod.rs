@@ -17,6 +17,7 @@ mod requests;
 mod rotation;
 mod secrets;
 mod shared;
+mod twins;
 
 type Change = &'static str;
 
@@ -68,6 +69,7 @@ fn new(kind: Kind) -> Facts<Change> {
         slots: Vec::new(),
         attempt: 0,
         attempt_open: false,
+        given_up: 0,
         dependents: 0,
         resolve: None,
         rotate: false,
