@@ -13,6 +13,7 @@ mod harm;
 mod moment;
 mod oracle;
 mod plan;
+mod real;
 mod scenario;
 mod settle;
 mod sim;
@@ -99,6 +100,7 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("storms") {
         good &= storms(prefix);
     }
+    good &= real::families(&stage, prefix, &wanted);
     good
 }
 
@@ -108,6 +110,7 @@ fn replay(words: &[String]) -> bool {
     match words.split_first() {
         Some((family, rest)) if family == "leaders" => return replay_leaders(rest),
         Some((family, rest)) if family == "storm" => return replay_storm(rest),
+        Some((family, rest)) if family == "real" => return real::replay(rest),
         _ => {}
     }
     let broken: Option<Broken> = words.first().and_then(|word| word.parse().ok());

@@ -111,7 +111,7 @@ fn is_explained(world: &mut World) -> bool {
 }
 
 /// What changes when somebody writes.
-fn changes(world: &World) -> (u64, usize) {
+pub(crate) fn changes(world: &World) -> (u64, usize) {
     (world.api.revision(), world.wire.writes(Side::Platform))
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn ready(object: &Value) -> Value {
 }
 
 /// Does what an object asks a person to do.
-fn answer(world: &mut World) {
+pub(crate) fn answer(world: &mut World) {
     // Nobody has to be asked that but where somebody did something behind the operator's back.
     let tampered = world.wanted != Wanted::Ready || world.twins.is_some();
     for mut object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {

@@ -1,11 +1,11 @@
 //! No organisation and no user is deleted on a platform but for a resource that is being deleted at that moment.
 
-use api_server::ApiServer;
 use http::Method;
 use jiff::Timestamp;
 use org_operator::embedded::Directory;
 use serde_json::Value;
 
+use super::api::Api;
 use super::server::Server;
 use super::wire::Wire;
 
@@ -15,7 +15,7 @@ const TECHNICAL: &str = "@technical-administrator.invalid";
 /// Looks at each deletion before it is carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
-    pub(crate) api: ApiServer,
+    pub(crate) api: Api,
     pub(crate) server: Server,
     pub(crate) wire: Wire,
 }
@@ -39,7 +39,7 @@ impl Guard {
         if names.iter().any(|name| name.ends_with(TECHNICAL)) {
             return;
         }
-        if !self.api.all(kind).iter().any(|resource| is_meant(resource, id, &names)) {
+        if !self.api.newest(kind).iter().any(|resource| is_meant(resource, id, &names)) {
             self.wire.forbid(format!("the {kind} {id} {names:?} was deleted, and no resource of it is being deleted"));
         }
     }
