@@ -8,7 +8,7 @@ mod leaders;
 mod mutants;
 pub(crate) mod requests;
 mod restores;
-mod storms;
+pub(crate) mod storms;
 mod watches;
 
 use std::collections::BTreeMap;

@@ -58,7 +58,10 @@ impl Gate {
             let (cluster, count) = (cluster.clone(), Arc::clone(&count));
             async move {
                 let _under_way = InFlight::new(&count);
-                cluster.ask(whole(request).await).await.map_or_else(|_| lost(), of_its_own)
+                let mut request = whole(request).await;
+                // The gate has a right of its own.
+                request.headers_mut().remove(AUTHORIZATION);
+                cluster.ask(request).await.map_or_else(|_| lost(), of_its_own)
             }
         });
         let cluster = listen(&runtime, router);
@@ -103,7 +106,7 @@ fn listen(runtime: &Runtime, router: Router) -> String {
 /// With all of its body, and without what only concerns the connection.
 async fn whole(request: Request) -> http::Request<bytes::Bytes> {
     let (mut head, body) = request.into_parts();
-    for name in [HOST, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
+    for name in [HOST, CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         head.headers.remove(name);
     }
     let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::gate::Gate;
 use super::part::Part;
 use super::plane::Plane;
-use super::process::{LOOK, Operator};
+use super::process::{LOOK, Operator, UP};
 use crate::plan;
 use crate::scenario::{self, Deed, LATE, Scenario};
 use crate::settle::{answer, changes, unsettled};
@@ -35,18 +35,24 @@ impl<'a> Live<'a> {
     /// A world that has come to where the scenario begins; the process runs in it.
     pub(crate) fn begin(server: &Server, scenario: &'a Scenario) -> Result<Self, String> {
         let part = Part::new(Plane::shared());
-        let world = World::real(server, scenario.quirk, LATE, part.clone(), Time::real());
+        let mut world = World::real(server, scenario.quirk, LATE, part.clone(), Time::real());
         let gate = Gate::open(&world);
         for manifest in scenario::shore(scenario.platform).surroundings {
             world.api.apply(at(&gate, &manifest))?;
         }
         scenario::bystander(&world);
-        let directory = (scenario.platform == Kind::Embedded).then(|| world.lend().to_owned());
+        let embedded = scenario.platform == Kind::Embedded;
+        // The process keeps its directory to itself.
+        let planted = |deed: &&Deed| embedded && matches!(deed, Deed::Plant(_));
+        for deed in scenario.before.iter().filter(planted) {
+            world.deed(deed)?;
+        }
+        let directory = embedded.then(|| world.lend().to_owned());
         let operator = Operator::new(&part, &gate, directory);
         let mut live = Self { scenario, world, operator, gate };
         live.operator.start();
-        live.operator.says("caches filled")?;
-        for deed in scenario.before.iter().chain([&Deed::Settle]) {
+        live.operator.says(UP)?;
+        for deed in scenario.before.iter().filter(|deed| !planted(deed)).chain([&Deed::Settle]) {
             match deed {
                 Deed::Settle => live.settle()?,
                 deed => live.world.deed(deed)?,
@@ -78,7 +84,7 @@ impl<'a> Live<'a> {
             }
             let still = unsettled(&self.world);
             match &still {
-                None if since.elapsed() >= QUIET => return Ok(()),
+                None if since.elapsed() >= QUIET && self.operator.is_up() => return Ok(()),
                 // It asks for nothing more: then it dies at rest.
                 Some(_) if since.elapsed() >= ASKED && !self.world.wire.is_played() => {
                     self.world.wire.play(&[]);
@@ -132,7 +138,10 @@ impl<'a> Live<'a> {
 impl Drop for Live<'_> {
     fn drop(&mut self) {
         self.operator.kill();
-        self.world.close();
+        // Whoever panics has reason enough.
+        if !std::thread::panicking() {
+            self.world.close();
+        }
     }
 }
 

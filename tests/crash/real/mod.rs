@@ -14,6 +14,7 @@ pub(crate) mod plane;
 mod process;
 mod sigkill;
 mod sigterm;
+mod storms;
 mod watches;
 
 use crate::families::Stage;
@@ -34,6 +35,12 @@ pub(crate) fn families(stage: &Stage, _prefix: &str, wanted: &impl Fn(&str) -> b
     if wanted("real-pairs") {
         good &= pairs::family(stage);
     }
+    if wanted("real-storms") {
+        good &= storms::family();
+    }
+    if wanted("real-definitions") {
+        good &= storms::definitions();
+    }
     good
 }
 
@@ -41,6 +48,12 @@ pub(crate) fn families(stage: &Stage, _prefix: &str, wanted: &impl Fn(&str) -> b
 pub(crate) fn replay(words: &[String]) -> bool {
     let (family, rest) = words.split_first().expect("replay real FAMILY …");
     let (label, rest) = rest.split_first().expect("replay real FAMILY SCENARIO …");
+    if let "storms" | "definitions" = family.as_str() {
+        let seed = rest.first().and_then(|seed| seed.parse().ok()).expect("a seed");
+        let story = storms::replay(family, label, seed);
+        println!("{story}");
+        return story.starts_with("None");
+    }
     let scenario = named(label);
     let plan = rest.join(" ").parse().expect("what happens");
     let told = match family.as_str() {

@@ -1,6 +1,7 @@
 //! A world's part of a real API server: namespaces of its own, which the world calls as it does in memory.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -9,7 +10,7 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 
 use super::mirror::{Written, resource};
-use super::plane::Plane;
+use super::plane::{self, Plane};
 use super::watches::Watches;
 use crate::scenario::{NAMESPACE, PLATFORMS};
 use crate::settle::KINDS;
@@ -21,6 +22,10 @@ const SHOWN: Duration = Duration::from_millis(500);
 const CONTROLLERS: Duration = Duration::from_millis(100);
 /// Who writes for a person.
 const MANAGER: &str = "kubectl";
+/// Where definitions are.
+const DEFINITIONS: &str = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
+/// The group of ours.
+const GROUP: &str = "org-operator.dev";
 
 /// A part. Its clones are the same one.
 #[derive(Clone, Debug)]
@@ -32,14 +37,27 @@ struct Inner {
     /// What the world calls a namespace, and its name.
     names: [(&'static str, String); 2],
     watches: Watches,
+    /// Nobody else is on the server.
+    alone: bool,
+    /// All definitions are there, and none of them is going.
+    defined: AtomicBool,
 }
 
 impl Part {
     /// A part with nothing in it yet.
     pub(crate) fn new(plane: &'static Plane) -> Self {
+        Self::of(plane, false)
+    }
+
+    /// One of a server that nobody else is on.
+    pub(crate) fn alone(plane: &'static Plane) -> Self {
+        Self::of(plane, true)
+    }
+
+    fn of(plane: &'static Plane, alone: bool) -> Self {
         let number = plane.number();
         let names = [NAMESPACE, PLATFORMS].map(|name| (name, format!("w{number}-{name}")));
-        Self(Arc::new(Inner { plane, names, watches: Watches::default() }))
+        Self(Arc::new(Inner { plane, names, watches: Watches::default(), alone, defined: AtomicBool::new(true) }))
     }
 
     /// Where it is.
@@ -50,6 +68,11 @@ impl Part {
     /// The names of its namespaces.
     pub(crate) fn namespaces(&self) -> Vec<String> {
         self.0.names.iter().map(|(_, name)| name.clone()).collect()
+    }
+
+    /// Where a process of the operator runs that is alone.
+    pub(crate) fn home(&self) -> String {
+        self.name_of(PLATFORMS)
     }
 
     fn name_of(&self, called: &str) -> String {
@@ -137,8 +160,38 @@ impl Part {
         self.0.names.iter().map(|(_, name)| self.0.plane.mirror.changes(name)).sum()
     }
 
-    /// A namespace that is going needs kube-controller-manager, which works in real time; unless it waits for the operator.
-    pub(crate) fn wait_for_namespaces(&self) {
+    /// Deletes the definition of a kind, where the server is this world's alone.
+    pub(crate) fn delete_definition(&self, kind: &str) -> bool {
+        if self.0.alone {
+            let path = format!("{DEFINITIONS}/{}.{GROUP}", resource(kind).plural);
+            let answer = self.ask("DELETE", &path, Some(("application/json", json!({}))));
+            self.0.defined.store(false, Ordering::Relaxed);
+            return answer.status().is_success();
+        }
+        false
+    }
+
+    /// Makes again the definitions that are not there.
+    pub(crate) fn define(&self) {
+        if self.0.alone && !self.0.defined.load(Ordering::Relaxed) && self.definitions().len() < KINDS.len() {
+            plane::define(self.0.plane.control);
+        }
+    }
+
+    /// Those that are there.
+    fn definitions(&self) -> Vec<Value> {
+        let listed: Value = serde_json::from_slice(self.ask("GET", DEFINITIONS, None).body()).unwrap_or_default();
+        let all = listed["items"].as_array().cloned().unwrap_or_default();
+        let going = |definition: &Value| !definition["metadata"]["deletionTimestamp"].is_null();
+        self.0.defined.store(all.len() == KINDS.len() && !all.iter().any(going), Ordering::Relaxed);
+        all
+    }
+
+    /// What is going needs servers that work in real time; unless it waits for the operator.
+    pub(crate) fn wait_for_controllers(&self) {
+        if !self.0.defined.load(Ordering::Relaxed) && !self.definitions().is_empty() {
+            std::thread::sleep(CONTROLLERS);
+        }
         let mirror = self.0.plane.mirror;
         for (_, name) in &self.0.names {
             let going = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();

@@ -17,7 +17,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::mirror::Mirror;
 
 /// The namespace of the operators' account.
-pub(crate) const HOME: &str = "operators";
+const HOME: &str = "operators";
 /// The account's name.
 const ACCOUNT: &str = "org-operator";
 

@@ -12,7 +12,6 @@ use tempfile::TempDir;
 
 use super::gate::Gate;
 use super::part::Part;
-use super::plane::HOME;
 use crate::sim::operator::OWNER;
 
 /// How often it is looked at.
@@ -21,6 +20,8 @@ pub(crate) const LOOK: Duration = Duration::from_millis(10);
 const START: Duration = Duration::from_mins(1);
 /// How long a cluster waits for the end of a process.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
+/// What it says once it has seen everything.
+pub(crate) const UP: &str = "caches filled";
 /// How much of the end of its log is shown.
 const TAIL: usize = 60;
 
@@ -41,7 +42,7 @@ impl Operator {
         let kubeconfig = json!({
             "apiVersion": "v1", "kind": "Config", "current-context": "gate",
             "clusters": [{ "name": "gate", "cluster": { "server": gate.cluster } }],
-            "contexts": [{ "name": "gate", "context": { "cluster": "gate", "user": "gate", "namespace": HOME } }],
+            "contexts": [{ "name": "gate", "context": { "cluster": "gate", "user": "gate", "namespace": part.home() } }],
             "users": [{ "name": "gate", "user": {} }],
         });
         std::fs::write(files.path().join("kubeconfig"), kubeconfig.to_string()).expect("a file");
@@ -66,6 +67,11 @@ impl Operator {
             command.stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
         });
         self.child = Some(child.expect("it starts"));
+    }
+
+    /// Whether it has seen everything.
+    pub(crate) fn is_up(&self) -> bool {
+        self.log().contains(UP)
     }
 
     /// Waits until it has said that.

@@ -69,7 +69,22 @@ impl Api {
     pub(crate) fn collect(&self) {
         match self {
             Self::Memory(server) => drop(server.collect()),
-            Self::Real(part) => part.wait_for_namespaces(),
+            Self::Real(part) => part.wait_for_controllers(),
+        }
+    }
+
+    /// Deletes the definition of a kind, and with it all of the kind; whether it may, which is only where no other world is.
+    pub(crate) fn delete_definition(&self, kind: &str) -> bool {
+        match self {
+            Self::Memory(_) => false,
+            Self::Real(part) => part.delete_definition(kind),
+        }
+    }
+
+    /// Makes again the definitions that are not there.
+    pub(crate) fn define(&self) {
+        if let Self::Real(part) = self {
+            part.define();
         }
     }
 
