@@ -120,14 +120,16 @@ pub(crate) fn unsettled(world: &World) -> Option<String> {
     if !world.wire.is_played() || !world.agenda.is_empty() || !world.again.is_empty() {
         return Some("something is still to happen".to_owned());
     }
-    let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
+    // Where kube-controller-manager takes its time a namespace may still go when nothing is left in it.
+    let objects = KINDS.iter().chain(&["Namespace"]).flat_map(|kind| world.api.all(kind));
     let mut waiting = objects.filter_map(|object| {
         let name = format!("{} {}", object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
         if !object["metadata"]["deletionTimestamp"].is_null() {
             return Some(format!("{name} is being deleted: {}", ready(&object)));
         }
-        let settled = ready(&object)["status"] == "True"
-            && ready(&object)["observedGeneration"] == object["metadata"]["generation"];
+        let settled = object["kind"] == "Namespace"
+            || ready(&object)["status"] == "True"
+                && ready(&object)["observedGeneration"] == object["metadata"]["generation"];
         (!settled).then(|| format!("{name} is not Ready: {}", ready(&object)))
     });
     waiting.next()

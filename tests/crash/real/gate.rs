@@ -74,7 +74,10 @@ impl Gate {
                     let mut request = whole(request).await;
                     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
                     *request.uri_mut() = format!("http://{host}{path}").parse::<Uri>().expect("an address");
-                    platforms.within(PATIENCE, request).await.map_or_else(|_| lost(), |answer| of_its_own(answer.map(Body::from)))
+                    platforms
+                        .within(PATIENCE, request)
+                        .await
+                        .map_or_else(|_| lost(), |answer| of_its_own(answer.map(Body::from)))
                 }
             });
             (host, listen(&runtime, router))

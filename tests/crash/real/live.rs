@@ -18,6 +18,8 @@ use crate::sim::time::Time;
 
 /// How long nothing is written before it counts as quiet: a look at everything, and some more.
 const QUIET: Duration = Duration::from_millis(1500);
+/// How often all that is there is looked at.
+const GLANCE: Duration = Duration::from_millis(50);
 /// How long nothing happens before a person does what is asked.
 const ASKED: Duration = Duration::from_secs(3);
 /// How long it may take until all is settled. What was not found is missed twice, half a minute apart.
@@ -98,7 +100,7 @@ impl<'a> Live<'a> {
             if began.elapsed() > LIMIT {
                 return Err(format!("it does not come to rest: {}", still.unwrap_or_else(|| "it writes".to_owned())));
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(GLANCE);
         }
     }
 
@@ -147,7 +149,8 @@ impl Drop for Live<'_> {
 
 /// With the addresses of that gate.
 fn at(gate: &Gate, manifest: &Value) -> Value {
-    let named = |text: String, (host, url): &(&str, String)| text.replace(&format!("\"http://{host}\""), &format!("\"{url}\""));
+    let named =
+        |text: String, (host, url): &(&str, String)| text.replace(&format!("\"http://{host}\""), &format!("\"{url}\""));
     let text = gate.platforms.iter().fold(manifest.to_string(), named);
     serde_json::from_str(&text).expect("a manifest")
 }

@@ -90,7 +90,9 @@ impl Mirror {
                     }
                 }
                 let keys: HashSet<_> = before.into_keys().chain(now.into_keys()).collect();
-                keys.iter().for_each(|key| state.changed_in(kind, key));
+                for key in &keys {
+                    state.changed_in(kind, key);
+                }
                 state.listed.insert(kind);
             }
             Event::Apply(object) => {

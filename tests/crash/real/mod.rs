@@ -24,7 +24,7 @@ use crate::scenario::{self, Scenario};
 const AT_ONCE: usize = 8;
 
 /// Carries out those that are wanted.
-pub(crate) fn families(stage: &Stage, _prefix: &str, wanted: &impl Fn(&str) -> bool) -> bool {
+pub(crate) fn families(stage: &Stage, wanted: &impl Fn(&str) -> bool) -> bool {
     let mut good = true;
     if wanted("sigterm") {
         good &= sigterm::family(stage);

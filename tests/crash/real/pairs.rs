@@ -11,25 +11,25 @@ use crate::plan::{self, Outcome, Plan};
 use crate::scenario::{LATE, Scenario};
 use crate::sim::World;
 use crate::sim::fault::Fault;
+use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::time::Time;
-use crate::sim::wire::{Side, Step};
+use crate::sim::wire::Side;
 
 /// How many plans are drawn, and at night.
-const SOME: usize = 1_500;
+const SOME: usize = 500;
 const AT_NIGHT: usize = 1_500;
 /// How many operators live at once.
 const AT_ONCE: usize = 6;
 
-/// Draws the plans by the requests that are made in memory, and carries them out.
+/// Draws the plans by the requests that are made in memory where nothing happens, and carries them out.
 pub(crate) fn family(stage: &Stage) -> bool {
     let count = if std::env::var_os(NIGHTLY).is_some() { AT_NIGHT } else { SOME };
     let plans = draw(stage, count);
     carry_out_at_once("real-pairs", AT_ONCE, &plans, |server, (scenario, plan)| {
         let scenario = &stage.scenarios[*scenario].0;
-        let wrong = run(server, scenario, plan, false).map_or_else(Some, |outcome| {
-            outcome.wrong.map(|error| format!("{error}\n{}", outcome.story))
-        });
+        let wrong = run(server, scenario, plan, false)
+            .map_or_else(Some, |outcome| outcome.wrong.map(|error| format!("{error}\n{}", outcome.story)));
         Told { value: (), wrong: wrong.map(|story| (format!("real pairs {}{plan}", scenario.label()), story)) }
     })
     .1
@@ -55,33 +55,26 @@ fn run(server: &Server, scenario: &Scenario, plan: &Plan, tell: bool) -> Result<
 
 fn draw(stage: &Stage, count: usize) -> Vec<(usize, Plan)> {
     let mut chance = Rng::with_seed(SEED);
-    let undisturbed = on_every_core(&stage.scenarios, |server, (scenario, kept)| {
-        plan::run(server, scenario, kept, &[], false)
+    let undisturbed =
+        on_every_core(&stage.scenarios, |server, (scenario, kept)| plan::run(server, scenario, kept, &[], false));
+    let drawn = (0..count).map(|_| {
+        let scenario = chance.usize(..undisturbed.len());
+        let (platform, outcome) = (stage.scenarios[scenario].0.platform, &undisturbed[scenario]);
+        let number = chance.usize(..outcome.first.max(1));
+        let first = (number, fault(&mut chance, platform, &outcome.sides[number..=number]));
+        // Who will be asked by then is not known before.
+        let second =
+            (chance.usize(..outcome.first.max(1)), fault(&mut chance, platform, &[Side::Cluster, Side::Platform]));
+        (scenario, Plan::of(&[first, second]))
     });
-    let firsts: Vec<(usize, Step)> = (0..count)
-        .filter_map(|_| {
-            let scenario = chance.usize(..undisturbed.len());
-            Some((scenario, step(&mut chance, &stage.scenarios[scenario].0, &undisturbed[scenario])?))
-        })
-        .collect();
-    let seconds = on_every_core(&firsts, |server, (scenario, first)| {
-        let (scenario, kept) = &stage.scenarios[*scenario];
-        plan::run(server, scenario, kept, &[*first], false)
-    });
-    let pairs = firsts.into_iter().zip(seconds).map(|((scenario, first), outcome)| {
-        let second = step(&mut chance, &stage.scenarios[scenario].0, &outcome);
-        (scenario, Plan::of(&[Some(first), second].into_iter().flatten().collect::<Vec<_>>()))
-    });
-    pairs.collect()
+    drawn.collect()
 }
 
-/// Something that happens to one of the requests that were made until all was settled.
-fn step(chance: &mut Rng, scenario: &Scenario, outcome: &Outcome) -> Option<Step> {
-    let number = chance.usize(..outcome.first.min(outcome.sides.len()).max(1));
-    let side = *outcome.sides.get(number)?;
+/// Something that can happen to a request to each of them.
+fn fault(chance: &mut Rng, platform: Kind, sides: &[Side]) -> Fault {
     let possible = |fault: &Fault| {
-        is_possible(scenario.platform, side, *fault) && (side == Side::Cluster || !fault.is_lie())
+        sides.iter().all(|side| is_possible(platform, *side, *fault) && (*side == Side::Cluster || !fault.is_lie()))
     };
     let faults: Vec<Fault> = Fault::CRASHES.into_iter().chain(Fault::REPLIES).filter(possible).collect();
-    Some((number, faults[chance.usize(..faults.len())]))
+    faults[chance.usize(..faults.len())]
 }

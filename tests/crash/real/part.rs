@@ -19,7 +19,7 @@ use crate::sim::api::Answer;
 /// How long it may take until a write shows in a watch. What comes later is a watch that is late, which may be.
 const SHOWN: Duration = Duration::from_millis(500);
 /// How long is waited for kube-controller-manager, each time.
-const CONTROLLERS: Duration = Duration::from_millis(100);
+const CONTROLLERS: Duration = Duration::from_millis(300);
 /// Who writes for a person.
 const MANAGER: &str = "kubectl";
 /// Where definitions are.
@@ -147,8 +147,7 @@ impl Part {
     pub(crate) fn delete(&self, kind: &str, namespace: &str, name: &str) -> bool {
         let name = if kind == "Namespace" { self.name_of(name) } else { name.to_owned() };
         let options = json!({ "propagationPolicy": "Background" });
-        let answer =
-            self.ask("DELETE", &self.path(kind, namespace, &name), Some(("application/json", options)));
+        let answer = self.ask("DELETE", &self.path(kind, namespace, &name), Some(("application/json", options)));
         if answer.status().is_success() {
             self.wait(kind, &serde_json::from_slice(answer.body()).unwrap_or_default(), true);
         }
@@ -171,6 +170,21 @@ impl Part {
         false
     }
 
+    /// Removes what is left of other worlds: their operators are gone, and a definition waits for all of its kind.
+    pub(crate) fn clear(&self) {
+        for kind in KINDS {
+            let root = format!("/apis/{}/{}", resource(kind).api_version, resource(kind).plural);
+            let listed: Value = serde_json::from_slice(self.ask("GET", &root, None).body()).unwrap_or_default();
+            for object in listed["items"].as_array().into_iter().flatten() {
+                let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
+                let path = self.path(kind, &text("namespace"), &text("name"));
+                let free = json!({ "metadata": { "finalizers": null } });
+                self.ask("PATCH", &path, Some(("application/merge-patch+json", free)));
+                self.ask("DELETE", &path, None);
+            }
+        }
+    }
+
     /// Makes again the definitions that are not there.
     pub(crate) fn define(&self) {
         if self.0.alone && !self.0.defined.load(Ordering::Relaxed) && self.definitions().len() < KINDS.len() {
@@ -189,15 +203,27 @@ impl Part {
 
     /// What is going needs servers that work in real time; unless it waits for the operator.
     pub(crate) fn wait_for_controllers(&self) {
-        if !self.0.defined.load(Ordering::Relaxed) && !self.definitions().is_empty() {
-            std::thread::sleep(CONTROLLERS);
-        }
         let mirror = self.0.plane.mirror;
+        let going = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
+        // Whether what is in something that is going waits for nobody but those servers.
+        let theirs = |within: &[Value]| within.is_empty() || !within.iter().all(going);
+        if !self.0.defined.load(Ordering::Relaxed) {
+            let kinds: Vec<Value> = self
+                .definitions()
+                .iter()
+                .filter(|one| going(one))
+                .map(|one| one["spec"]["names"]["kind"].clone())
+                .collect();
+            let held =
+                |kind: &str| self.0.names.iter().flat_map(|(_, name)| mirror.all(kind, name)).collect::<Vec<_>>();
+            if kinds.iter().filter_map(Value::as_str).any(|kind| theirs(&held(kind))) {
+                std::thread::sleep(CONTROLLERS);
+            }
+        }
         for (_, name) in &self.0.names {
-            let going = |object: &Value| !object["metadata"]["deletionTimestamp"].is_null();
             if mirror.get("Namespace", "", name).is_some_and(|namespace| going(&namespace)) {
-                let mut within = KINDS.iter().flat_map(|kind| mirror.all(kind, name)).peekable();
-                if within.peek().is_none() || within.any(|object| !going(&object)) {
+                let within: Vec<Value> = KINDS.iter().flat_map(|kind| mirror.all(kind, name)).collect();
+                if theirs(&within) {
                     mirror.wait_for_change(name, CONTROLLERS);
                 }
             }
@@ -210,9 +236,7 @@ impl Part {
         let plane = self.0.plane;
         let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
         let at = segments.iter().position(|segment| *segment == "namespaces");
-        let of = at.and_then(|at| {
-            Some(((*segments.get(at + 2)?).to_owned(), (*segments.get(at + 1)?).to_owned()))
-        });
+        let of = at.and_then(|at| Some(((*segments.get(at + 2)?).to_owned(), (*segments.get(at + 1)?).to_owned())));
         let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
         if let (Some("1" | "true"), Some(of)) = (parameter("watch"), &of) {
             let from = parameter("resourceVersion").and_then(|version| version.parse().ok()).unwrap_or_default();
@@ -250,7 +274,8 @@ impl Part {
 
     fn path(&self, kind: &str, namespace: &str, name: &str) -> String {
         let resource = resource(kind);
-        let root = if resource.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}", resource.api_version) };
+        let root =
+            if resource.group.is_empty() { "/api/v1".to_owned() } else { format!("/apis/{}", resource.api_version) };
         let within =
             if kind == "Namespace" { String::new() } else { format!("/namespaces/{}", self.name_of(namespace)) };
         let name = if name.is_empty() { String::new() } else { format!("/{name}") };

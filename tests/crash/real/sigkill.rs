@@ -37,7 +37,10 @@ pub(crate) fn family(stage: &Stage) -> bool {
     carry_out_at_once("sigkill", AT_ONCE, &plans, |server, (scenario, plan)| {
         let scenario = &stage.scenarios[*scenario].0;
         let outcome = carry_out(server, scenario, plan, false);
-        Told { value: (), wrong: outcome.err().map(|story| (format!("real sigkill {}{plan}", scenario.label()), story)) }
+        Told {
+            value: (),
+            wrong: outcome.err().map(|story| (format!("real sigkill {}{plan}", scenario.label()), story)),
+        }
     })
     .1
 }

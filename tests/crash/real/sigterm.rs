@@ -21,11 +21,14 @@ const REACHED: Duration = Duration::from_mins(1);
 /// What becomes of the request that it waits for: it is sent, or answered, once SIGTERM is heard; or never.
 const HELD: [Fault; 4] = [Fault::Stop(Stop::Hold), Fault::Stop(Stop::Applied), Fault::Hang, Fault::HangApplied];
 
-/// Every step of every creation, held in one of the two ways in which it goes on; at night in all four.
+/// Every step of every creation, held in one of the two ways in which it goes on; at night in all four, and where all is
+/// made at once.
 pub(crate) fn family(stage: &Stage) -> bool {
     let scenarios: Vec<&Scenario> = stage.scenarios.iter().map(|(scenario, _)| scenario).collect();
-    let created: Vec<usize> =
-        (0..scenarios.len()).filter(|index| scenarios[*index].name.ends_with("-create")).collect();
+    let all = std::env::var_os(NIGHTLY).is_some();
+    // What is made all at once is made in the same steps.
+    let is_one = |name: &str| name.ends_with("-create") && (all || name != "all-create");
+    let created: Vec<usize> = (0..scenarios.len()).filter(|index| is_one(scenarios[*index].name)).collect();
     let (steps, good) = carry_out_at_once("sigterm (undisturbed)", AT_ONCE, &created, |server, scenario| {
         told(server, scenarios[*scenario], &Plan::default())
     });
@@ -35,16 +38,12 @@ pub(crate) fn family(stage: &Stage) -> bool {
     let (mut chance, mut plans) = (Rng::with_seed(SEED), Vec::new());
     for (scenario, steps) in created.into_iter().zip(steps) {
         for step in 0..steps {
-            let all = std::env::var_os(NIGHTLY).is_some();
             let drawn = chance.usize(..2);
             let held = if all { &HELD[..] } else { &HELD[drawn..=drawn] };
             plans.extend(held.iter().map(|fault| (scenario, Plan::of(&[(step, *fault)]))));
         }
     }
-    carry_out_at_once("sigterm", AT_ONCE, &plans, |server, (scenario, plan)| {
-        told(server, scenarios[*scenario], plan)
-    })
-    .1
+    carry_out_at_once("sigterm", AT_ONCE, &plans, |server, (scenario, plan)| told(server, scenarios[*scenario], plan)).1
 }
 
 fn told(server: &Server, scenario: &Scenario, plan: &Plan) -> Told<usize> {
@@ -88,7 +87,8 @@ fn terminated(live: &mut Live<'_>, plan: &Plan) -> Result<(), String> {
 /// Waits until the process is at that step.
 fn reached(live: &mut Live<'_>, fault: Fault) -> Result<(), String> {
     let wire = live.world.wire.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(|error| error.to_string())?;
     let arrived = async {
         match fault {
             Fault::Stop(_) => wire.standstill().reached().await,
@@ -99,5 +99,7 @@ fn reached(live: &mut Live<'_>, fault: Fault) -> Result<(), String> {
             }
         }
     };
-    runtime.block_on(async { tokio::time::timeout(REACHED, arrived).await }).map_err(|_| "it never came there".to_owned())
+    runtime
+        .block_on(async { tokio::time::timeout(REACHED, arrived).await })
+        .map_err(|_| "it never came there".to_owned())
 }

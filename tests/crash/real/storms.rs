@@ -52,7 +52,10 @@ pub(crate) fn definitions() -> bool {
     let count = if std::env::var_os(NIGHTLY).is_some() { AT_NIGHT } else { DEFINITIONS };
     let (storms, plane) = (drawn(count, of_definitions), Plane::another());
     carry_out_at_once("real-definitions", 1, &storms, |server, (platform, seed)| {
-        blow(server, "definitions", Part::alone(plane), &shore(*platform), *seed, false)
+        let part = Part::alone(plane);
+        part.define();
+        part.clear();
+        blow(server, "definitions", part, &shore(*platform), *seed, false)
     })
     .1
 }
@@ -67,7 +70,6 @@ pub(crate) fn replay(family: &str, platform: &str, seed: u64) -> String {
 
 fn blow(server: &Server, family: &str, part: Part, shore: &Shore, seed: u64, tell: bool) -> Told<()> {
     let label = format!("real {family} {} {seed}", shore.scenario.platform.as_str());
-    part.define();
     let mut world = World::real(server, shore.scenario.quirk, LATE, part, Time::from_now());
     if let Err(error) = shore.scenario.raise(&mut world) {
         let story = crate::plan::story(&world);

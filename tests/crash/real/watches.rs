@@ -45,7 +45,8 @@ impl Watches {
 
     /// Waits until those that should have shown a write.
     pub(crate) fn wait(&self, of: &(String, String), written: &Written, within: Duration) {
-        let all: Vec<_> = self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
+        let all: Vec<_> =
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect();
         for watch in all.iter().filter(|watch| watch.of == *of) {
             let until = Instant::now() + within;
             let mut shown = watch.shown();
@@ -99,7 +100,8 @@ impl Watch {
             self.shown().ended = true;
             self.changed.notify_all();
         });
-        let next = unfold(lines, async |mut lines| lines.recv().await.map(|line| (Ok::<Bytes, std::io::Error>(line), lines)));
+        let next =
+            unfold(lines, async |mut lines| lines.recv().await.map(|line| (Ok::<Bytes, std::io::Error>(line), lines)));
         Body::from_stream(next)
     }
 }

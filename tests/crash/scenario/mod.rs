@@ -20,7 +20,7 @@ use manifests::Manifests;
 
 pub(crate) use manifests::{NAMESPACE, PLATFORMS};
 pub(crate) use pair::{OTHER, other, pairs};
-pub(crate) use planted::{BYSTANDER, bystander, STRANGERS, rockit_account_again};
+pub(crate) use planted::{BYSTANDER, STRANGERS, bystander, rockit_account_again};
 
 /// What a person does.
 #[derive(Clone)]

@@ -77,9 +77,7 @@ impl Cluster {
         let lost = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
         match (fault, answer) {
             (Some(Fault::Stop(Stop::Lost)), _) => Err(lost()),
-            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => {
-                Ok(answer)
-            }
+            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => Ok(answer),
             (Some(Fault::Cut), Some(answer)) => {
                 let (head, body) = answer.into_parts();
                 let whole = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
@@ -120,8 +118,7 @@ fn is_collection(request: &Request<Bytes>) -> bool {
 }
 
 fn page() -> Answer {
-    let mut answer =
-        Response::new(Content::from(Bytes::from_static(b"<html><body>Bad Gateway</body></html>")));
+    let mut answer = Response::new(Content::from(Bytes::from_static(b"<html><body>Bad Gateway</body></html>")));
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
     answer.headers_mut().insert("content-type", http::HeaderValue::from_static("text/html"));
     answer
