@@ -215,6 +215,7 @@ pub(crate) fn answer(world: &mut World) {
                 world.api.delete("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
                 let mut again = object.clone();
                 again["metadata"] = json!({ "name": name, "namespace": namespace });
+                again["status"] = object["metadata"]["uid"].clone();
                 world.again.push(again);
                 world.asked.push(format!("User {reason}"));
                 continue;
@@ -227,8 +228,13 @@ pub(crate) fn answer(world: &mut World) {
     // What was deleted to be made again is, once it has gone.
     for again in std::mem::take(&mut world.again) {
         let (name, namespace) = (&again["metadata"]["name"], &again["metadata"]["namespace"]);
-        let gone = world.api.get("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
-        if gone.is_some() { world.again.push(again) } else { edit(world, again) }
+        let found = world.api.get("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
+        match found {
+            None => edit(world, again),
+            Some(found) if found["metadata"]["uid"] == again["status"] => world.again.push(again),
+            // Somebody was faster.
+            Some(_) => {}
+        }
     }
 }
 

@@ -25,6 +25,16 @@ const AT_ONCE: usize = 8;
 
 /// Carries out those that are wanted.
 pub(crate) fn families(stage: &Stage, wanted: &impl Fn(&str) -> bool) -> bool {
+    // It waits for a server of its own most of the time.
+    std::thread::scope(|scope| {
+        let definitions = wanted("real-definitions").then(|| scope.spawn(storms::definitions));
+        let good = shared(stage, wanted);
+        definitions.is_none_or(|definitions| definitions.join().unwrap_or(false)) && good
+    })
+}
+
+/// Those on the server that they share.
+fn shared(stage: &Stage, wanted: &impl Fn(&str) -> bool) -> bool {
     let mut good = true;
     if wanted("sigterm") {
         good &= sigterm::family(stage);
@@ -37,9 +47,6 @@ pub(crate) fn families(stage: &Stage, wanted: &impl Fn(&str) -> bool) -> bool {
     }
     if wanted("real-storms") {
         good &= storms::family();
-    }
-    if wanted("real-definitions") {
-        good &= storms::definitions();
     }
     good
 }

@@ -15,7 +15,7 @@ use crate::sim::time::Time;
 const STORMS: usize = 300;
 const NAMESPACES: usize = 100;
 /// How many delete definitions, and at night.
-const DEFINITIONS: usize = 20;
+const DEFINITIONS: usize = 12;
 const AT_NIGHT: usize = 100;
 /// How many blow at once: they wait for kube-controller-manager most of the time.
 const AT_ONCE: usize = 12;
