@@ -128,6 +128,16 @@ impl Mirror {
         within.map(|(_, object)| object.clone()).collect()
     }
 
+    /// Whether a Secret in that namespace belongs to what has gone.
+    pub(crate) fn has_orphans(&self, namespace: &str) -> bool {
+        let state = self.state();
+        let Some(secrets) = state.kinds.get("Secret") else { return false };
+        let within = secrets.range((namespace.to_owned(), String::new())..).take_while(|((of, _), _)| of == namespace);
+        let mut owners =
+            within.flat_map(|(_, secret)| secret["metadata"]["ownerReferences"].as_array().into_iter().flatten());
+        owners.any(|owner| owner["uid"].as_str().is_some_and(|uid| state.gone.contains(uid)))
+    }
+
     /// How often something changed in a namespace, or of it.
     pub(crate) fn changes(&self, namespace: &str) -> u64 {
         self.state().changes.get(namespace).copied().unwrap_or_default()

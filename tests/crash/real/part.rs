@@ -221,6 +221,9 @@ impl Part {
             }
         }
         for (_, name) in &self.0.names {
+            if mirror.has_orphans(name) {
+                mirror.wait_for_change(name, CONTROLLERS);
+            }
             if mirror.get("Namespace", "", name).is_some_and(|namespace| going(&namespace)) {
                 let within: Vec<Value> = KINDS.iter().flat_map(|kind| mirror.all(kind, name)).collect();
                 if theirs(&within) {
