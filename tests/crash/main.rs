@@ -13,6 +13,7 @@ mod harm;
 mod moment;
 mod oracle;
 mod plan;
+mod real;
 mod scenario;
 mod settle;
 mod sim;
@@ -37,7 +38,7 @@ const STOPS: usize = 700;
 const NIGHTLY: &str = "ORG_OPERATOR_NIGHTLY";
 
 /// Carried out only where they are named: not all that they found is mended yet, and docs/reliability.md says what is open.
-const OPEN: [&str; 1] = ["storms"];
+const OPEN: [&str; 2] = ["real-storms", "storms"];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
@@ -101,6 +102,7 @@ fn prove(prefix: &str, families: &[String]) -> bool {
     if wanted("storms") {
         good &= storms(prefix);
     }
+    good &= real::families(&stage, &wanted);
     good
 }
 
@@ -110,6 +112,7 @@ fn replay(words: &[String]) -> bool {
     match words.split_first() {
         Some((family, rest)) if family == "leaders" => return replay_leaders(rest),
         Some((family, rest)) if family == "storm" => return replay_storm(rest),
+        Some((family, rest)) if family == "real" => return real::replay(rest),
         _ => {}
     }
     let broken: Option<Broken> = words.first().and_then(|word| word.parse().ok());

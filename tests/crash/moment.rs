@@ -14,8 +14,14 @@ pub(crate) fn check(world: &World) -> Result<(), String> {
     if !world.looks {
         return Ok(());
     }
+    let namespaces = world.api.all("Namespace");
+    // What is in a namespace that is going goes in any order.
+    let going = |resource: &Value| {
+        let mut own = namespaces.iter().filter(|one| one["metadata"]["name"] == resource["metadata"]["namespace"]);
+        own.any(|namespace| !namespace["metadata"]["deletionTimestamp"].is_null())
+    };
     for kind in ["Organization", "User", "Token"] {
-        for resource in world.api.all(kind) {
+        for resource in world.api.all(kind).into_iter().filter(|resource| !going(resource)) {
             let says = resource["metadata"]["deletionTimestamp"].is_null() && ready(&resource)["status"] == "True";
             if says {
                 of(world, &resource).map_err(|wrong| format!("{kind} {} {wrong}", resource["metadata"]["name"]))?;

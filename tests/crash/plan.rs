@@ -110,6 +110,17 @@ pub(crate) fn run_plan(
     });
     let mut world = scenario.begin(server, kept, late);
     world.twins = late.map(Twins::new);
+    conduct(world, scenario, plan, broken, tell)
+}
+
+/// The same in a world that has come to where the scenario begins.
+pub(crate) fn conduct(
+    mut world: World,
+    scenario: &Scenario,
+    plan: &Plan,
+    broken: Option<Broken>,
+    tell: bool,
+) -> Outcome {
     // Behind its back what is said to be Ready need not be so for a while.
     (world.broken, world.looks) = (broken, plan.events.is_empty());
     let sent = world.api.events_sent();

@@ -111,7 +111,7 @@ fn is_explained(world: &mut World) -> bool {
 }
 
 /// What changes when somebody writes.
-fn changes(world: &World) -> (u64, usize) {
+pub(crate) fn changes(world: &World) -> (u64, usize) {
     (world.api.revision(), world.wire.writes(Side::Platform))
 }
 
@@ -120,14 +120,16 @@ pub(crate) fn unsettled(world: &World) -> Option<String> {
     if !world.wire.is_played() || !world.agenda.is_empty() || !world.again.is_empty() {
         return Some("something is still to happen".to_owned());
     }
-    let objects = KINDS.iter().flat_map(|kind| world.api.all(kind));
+    // Where kube-controller-manager takes its time a namespace may still go when nothing is left in it.
+    let objects = KINDS.iter().chain(&["Namespace"]).flat_map(|kind| world.api.all(kind));
     let mut waiting = objects.filter_map(|object| {
         let name = format!("{} {}", object["kind"].as_str()?, object["metadata"]["name"].as_str()?);
         if !object["metadata"]["deletionTimestamp"].is_null() {
             return Some(format!("{name} is being deleted: {}", ready(&object)));
         }
-        let settled = ready(&object)["status"] == "True"
-            && ready(&object)["observedGeneration"] == object["metadata"]["generation"];
+        let settled = object["kind"] == "Namespace"
+            || ready(&object)["status"] == "True"
+                && ready(&object)["observedGeneration"] == object["metadata"]["generation"];
         (!settled).then(|| format!("{name} is not Ready: {}", ready(&object)))
     });
     waiting.next()
@@ -159,7 +161,7 @@ pub(crate) fn ready(object: &Value) -> Value {
 }
 
 /// Does what an object asks a person to do.
-fn answer(world: &mut World) {
+pub(crate) fn answer(world: &mut World) {
     // Nobody has to be asked that but where somebody did something behind the operator's back.
     let tampered = world.wanted != Wanted::Ready || world.twins.is_some();
     for mut object in KINDS.iter().flat_map(|kind| world.api.all(kind)) {
@@ -213,6 +215,7 @@ fn answer(world: &mut World) {
                 world.api.delete("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
                 let mut again = object.clone();
                 again["metadata"] = json!({ "name": name, "namespace": namespace });
+                again["status"] = object["metadata"]["uid"].clone();
                 world.again.push(again);
                 world.asked.push(format!("User {reason}"));
                 continue;
@@ -225,8 +228,13 @@ fn answer(world: &mut World) {
     // What was deleted to be made again is, once it has gone.
     for again in std::mem::take(&mut world.again) {
         let (name, namespace) = (&again["metadata"]["name"], &again["metadata"]["namespace"]);
-        let gone = world.api.get("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
-        if gone.is_some() { world.again.push(again) } else { edit(world, again) }
+        let found = world.api.get("User", namespace.as_str().unwrap_or_default(), name.as_str().unwrap_or_default());
+        match found {
+            None => edit(world, again),
+            Some(found) if found["metadata"]["uid"] == again["status"] => world.again.push(again),
+            // Somebody was faster.
+            Some(_) => {}
+        }
     }
 }
 

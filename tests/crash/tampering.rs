@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use api_server::{ApiServer, Snapshot};
+use api_server::Snapshot;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -15,6 +15,7 @@ use crate::harm::{Before, ask_for_passwords};
 use crate::plan::Plan;
 use crate::scenario::Scenario;
 use crate::settle::settle;
+use crate::sim::api::Api;
 use crate::sim::platform::Kind;
 use crate::sim::{Wanted, World, back_up};
 
@@ -86,7 +87,7 @@ pub(crate) fn begin(world: &mut World, scenario: &Scenario, plan: &Plan, tamperi
 }
 
 /// A watch that was told of everything there was does not know of what somebody else writes elsewhere.
-fn gone(api: &ApiServer) {
+fn gone(api: &Api) {
     api.put(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "elsewhere", "namespace": "default" },
     }));

@@ -6,9 +6,9 @@ mod events;
 mod late;
 mod leaders;
 mod mutants;
-mod requests;
+pub(crate) mod requests;
 mod restores;
-mod storms;
+pub(crate) mod storms;
 mod watches;
 
 use std::collections::BTreeMap;
@@ -59,10 +59,16 @@ pub(crate) struct Told<T> {
 }
 
 /// Works on all of them on every core, begun in their order, each core with a platform's server of its own.
-fn on_every_core<P: Sync, T: Send>(all: &[P], work: impl Fn(&Server, &P) -> T + Sync) -> Vec<T> {
+pub(crate) fn on_every_core<P: Sync, T: Send>(all: &[P], work: impl Fn(&Server, &P) -> T + Sync) -> Vec<T> {
+    let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+    side_by_side(cores, all, work)
+}
+
+/// The same, so many at once.
+fn side_by_side<P: Sync, T: Send>(count: usize, all: &[P], work: impl Fn(&Server, &P) -> T + Sync) -> Vec<T> {
     let (next, results) = (AtomicUsize::new(0), Mutex::new(BTreeMap::new()));
     std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, std::num::NonZero::get) {
+        for _ in 0..count {
             scope.spawn(|| {
                 let server = Server::start();
                 loop {
@@ -84,9 +90,19 @@ pub(crate) fn carry_out<P: Sync, T: Send>(
     plans: &[P],
     work: impl Fn(&Server, &P) -> Told<T> + Sync,
 ) -> (Vec<T>, bool) {
+    carry_out_at_once(family, std::thread::available_parallelism().map_or(2, std::num::NonZero::get), plans, work)
+}
+
+/// The same, so many at once: more than there are cores, where each waits for others most of the time.
+pub(crate) fn carry_out_at_once<P: Sync, T: Send>(
+    family: &str,
+    count: usize,
+    plans: &[P],
+    work: impl Fn(&Server, &P) -> Told<T> + Sync,
+) -> (Vec<T>, bool) {
     let failed = AtomicUsize::new(0);
     let progress = Progress::new(family, plans.len());
-    let results = on_every_core(plans, |server, plan| {
+    let results = side_by_side(count, plans, |server, plan| {
         let Told { value, wrong } = work(server, plan);
         if let Some((label, story)) = wrong {
             let told = failed.fetch_add(1, Ordering::Relaxed);

@@ -61,7 +61,7 @@ pub(crate) fn double(stage: &Stage, family: &str, first: &Carried, faults: &[Fau
 }
 
 /// A directory in the operator's own process has no replies: it did something or not, and cannot say which.
-pub(super) fn is_possible(platform: Kind, side: Side, fault: Fault) -> bool {
+pub(crate) fn is_possible(platform: Kind, side: Side, fault: Fault) -> bool {
     let direct = platform == Kind::Embedded && side == Side::Platform;
     !direct || fault.is_crash() || fault.is_plain()
 }

@@ -35,7 +35,7 @@ const PATIENCE: Duration = Duration::from_mins(20);
 
 /// What happens.
 #[derive(Clone, Debug)]
-enum Gust {
+pub(crate) enum Gust {
     Delete(&'static str, &'static str),
     /// Some Secret of the tenant's, by chance.
     DeleteSecret(usize),
@@ -105,7 +105,20 @@ pub(crate) fn replay(words: &[String]) -> bool {
 }
 
 fn blow(server: &Server, shore: &Shore, kept: &Kept, seed: u64, tell: bool) -> Told<()> {
-    let mut world = shore.scenario.begin(server, kept, None);
+    let world = shore.scenario.begin(server, kept, None);
+    let label = format!("storm {} {seed}", shore.scenario.platform.as_str());
+    blow_over(world, shore, seed, tell, label)
+}
+
+/// What happens in the storm of that seed.
+pub(crate) fn gusts(seed: u64) -> Vec<Gust> {
+    let mut chance = Rng::with_seed(seed);
+    let count = chance.usize(3..12);
+    (0..count).map(|_| when(&mut chance).0).collect()
+}
+
+/// Blows over a world that has come to where it begins.
+pub(crate) fn blow_over(mut world: World, shore: &Shore, seed: u64, tell: bool, label: String) -> Told<()> {
     let mut storm = Storm::new(shore, seed);
     let error = storm.carry_out(&mut world).err();
     let wrong = (tell || error.is_some()).then(|| {
@@ -115,7 +128,7 @@ fn blow(server: &Server, shore: &Shore, kept: &Kept, seed: u64, tell: bool) -> T
             let _ = writeln!(account, "--- an operator\n{}", plan::told(wire));
         }
         account.push_str(&plan::story(&world));
-        (format!("storm {} {seed}", shore.scenario.platform.as_str()), account)
+        (label, account)
     });
     world.close();
     Told { value: (), wrong }
@@ -190,6 +203,9 @@ impl<'a> Storm<'a> {
                 }
             }
             Gust::DeleteAll(kind) => {
+                if world.api.delete_definition(kind) {
+                    return;
+                }
                 for object in world.api.all(kind) {
                     world.api.delete(kind, text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
                 }
@@ -204,6 +220,7 @@ impl<'a> Storm<'a> {
                 world.api.delete("Namespace", "", name);
             }
             Gust::Again => {
+                world.api.define();
                 for manifest in self.shore.surroundings.iter().chain(&self.shore.resources) {
                     make(world, manifest);
                 }
@@ -219,6 +236,7 @@ impl<'a> Storm<'a> {
     /// Does what a person does who wants it all to be well again; whether there was something to do.
     fn bring_back(&mut self, world: &World) -> bool {
         let before = world.api.revision();
+        world.api.define();
         for manifest in &self.shore.surroundings {
             make(world, manifest);
         }

@@ -7,12 +7,12 @@ mod twins;
 
 use std::time::Duration;
 
-use api_server::ApiServer;
 use org_operator::embedded::dialect::Quirk;
 use serde_json::{Value, json};
 
 use crate::oracle::Expected;
 use crate::settle::settle;
+use crate::sim::api::Api;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::{Kept, World};
@@ -20,7 +20,7 @@ use manifests::Manifests;
 
 pub(crate) use manifests::{NAMESPACE, PLATFORMS};
 pub(crate) use pair::{OTHER, other, pairs};
-pub(crate) use planted::{BYSTANDER, STRANGERS, rockit_account_again};
+pub(crate) use planted::{BYSTANDER, STRANGERS, bystander, rockit_account_again};
 
 /// What a person does.
 #[derive(Clone)]
@@ -38,12 +38,12 @@ pub(crate) struct Scenario {
     pub(crate) platform: Kind,
     pub(crate) name: &'static str,
     pub(crate) quirk: Option<Quirk>,
-    before: Vec<Deed>,
+    pub(crate) before: Vec<Deed>,
     pub(crate) act: Vec<Deed>,
 }
 
 /// How long a server that shows new objects late takes.
-const LATE: Duration = Duration::from_secs(45);
+pub(crate) const LATE: Duration = Duration::from_secs(45);
 
 impl Scenario {
     /// As a command names it.
@@ -65,15 +65,21 @@ impl Scenario {
     /// Brings a world to the state that it begins from, and puts it aside.
     pub(crate) fn prepare(&self, server: &Server) -> Kept {
         let mut world = World::new(server, self.quirk, LATE, None);
+        self.raise(&mut world).unwrap_or_else(|error| panic!("{} could not be prepared: {error}", self.label()));
+        world.keep()
+    }
+
+    /// Brings an empty world to the state that it begins from.
+    pub(crate) fn raise(&self, world: &mut World) -> Result<(), String> {
         let manifests = Manifests(self.platform);
         for manifest in manifests.surroundings() {
-            world.api.apply(manifest).expect("the surroundings are taken");
+            world.api.apply(manifest)?;
         }
-        planted::bystander(&world);
+        planted::bystander(world);
         for deed in self.before.iter().chain([&Deed::Settle]) {
-            world.deed(deed).unwrap_or_else(|error| panic!("{} could not be prepared: {error}", self.label()));
+            world.deed(deed)?;
         }
-        world.keep()
+        Ok(())
     }
 
     /// The world that a plan begins from; reads of its platform may be late.
@@ -85,9 +91,9 @@ impl Scenario {
 
 impl Deed {
     /// Does it, where nothing but the API server is needed for it.
-    pub(crate) fn on(&self, api: &ApiServer) -> Result<(), String> {
+    pub(crate) fn on(&self, api: &Api) -> Result<(), String> {
         match self {
-            Self::Apply(manifest) => api.apply(manifest.clone()).map(drop).map_err(|error| format!("{error:?}")),
+            Self::Apply(manifest) => api.apply(manifest.clone()).map(drop),
             Self::Delete(kind, name) => {
                 let namespace = if *kind == "Namespace" { "" } else { NAMESPACE };
                 api.delete(kind, namespace, name);

@@ -58,7 +58,7 @@ fn user(world: &World, organization_id: &str, username: &'static str, rules: &'s
 }
 
 /// Somebody else's organisation with somebody in it.
-pub(super) fn bystander(world: &World) {
+pub(crate) fn bystander(world: &World) {
     let id = organization(world, BYSTANDER, None);
     user(world, &id, "somebody", &ROCKIT);
 }

@@ -1,25 +1,25 @@
 //! The operator's client of the API server, over the wire.
 
-use api_server::{ApiServer, Reply};
+use axum::body::Body as Content;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Either, Full};
+use http_body_util::BodyExt as _;
 use kube::client::Body;
 use serde_json::json;
 
+use super::api::Api;
 use super::fault::Fault;
 use super::stop::Stop;
 use super::time::Time;
 use super::wire::{Side, Turn, Wire};
 use crate::canary::Canaries;
 
-/// What comes back.
-pub(crate) type Answer = Response<Either<Reply, Full<Bytes>>>;
+pub(crate) use super::api::Answer;
 
 /// The way from an operator to its API server.
 #[derive(Clone)]
 pub(crate) struct Cluster {
-    pub(crate) api: ApiServer,
+    pub(crate) api: Api,
     pub(crate) wire: Wire,
     pub(crate) time: Time,
     /// Who looks for what is secret.
@@ -77,13 +77,11 @@ impl Cluster {
         let lost = || std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the connection was reset");
         match (fault, answer) {
             (Some(Fault::Stop(Stop::Lost)), _) => Err(lost()),
-            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => {
-                Ok(answer.map(Either::Left))
-            }
+            (None | Some(Fault::CrashReplied | Fault::Twice | Fault::Stop(_)), Some(answer)) => Ok(answer),
             (Some(Fault::Cut), Some(answer)) => {
                 let (head, body) = answer.into_parts();
                 let whole = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
-                Ok(Response::from_parts(head, Either::Right(Full::new(whole.slice(..whole.len() / 2)))))
+                Ok(Response::from_parts(head, Content::from(whole.slice(..whole.len() / 2))))
             }
             (Some(Fault::Hang | Fault::HangApplied), _) => std::future::pending().await,
             (Some(Fault::Html), _) => Ok(page()),
@@ -120,8 +118,7 @@ fn is_collection(request: &Request<Bytes>) -> bool {
 }
 
 fn page() -> Answer {
-    let mut answer =
-        Response::new(Either::Right(Full::new(Bytes::from_static(b"<html><body>Bad Gateway</body></html>"))));
+    let mut answer = Response::new(Content::from(Bytes::from_static(b"<html><body>Bad Gateway</body></html>")));
     *answer.status_mut() = StatusCode::BAD_GATEWAY;
     answer.headers_mut().insert("content-type", http::HeaderValue::from_static("text/html"));
     answer
@@ -142,7 +139,7 @@ fn refusal(code: u16, status: StatusCode) -> Answer {
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "reason": reason, "code": code,
         "message": "on purpose",
     });
-    let mut answer = Response::new(Either::Right(Full::new(Bytes::from(body.to_string()))));
+    let mut answer = Response::new(Content::from(body.to_string()));
     *answer.status_mut() = status;
     answer.headers_mut().insert("content-type", http::HeaderValue::from_static("application/json"));
     answer

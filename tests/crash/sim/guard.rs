@@ -1,12 +1,12 @@
 //! No organisation and no user is deleted on a platform but for a resource that is being deleted at that moment, and but
 //! for an organisation that an attempt of a resource made beside the one that its status records.
 
-use api_server::ApiServer;
 use http::Method;
 use jiff::Timestamp;
 use org_operator::embedded::{Directory, Part};
 use serde_json::Value;
 
+use super::api::Api;
 use super::server::Server;
 use super::wire::Wire;
 
@@ -16,7 +16,7 @@ const TECHNICAL: &str = "@technical-administrator.invalid";
 /// Looks at each deletion before it is carried out.
 #[derive(Clone, Debug)]
 pub(crate) struct Guard {
-    pub(crate) api: ApiServer,
+    pub(crate) api: Api,
     pub(crate) server: Server,
     pub(crate) wire: Wire,
 }
@@ -42,7 +42,7 @@ impl Guard {
         if names.iter().any(|name| name.ends_with(TECHNICAL)) || (kind == "User" && names.is_empty() && kept()) {
             return;
         }
-        let meant = self.api.all(kind).iter().any(|resource| is_meant(resource, id, &names));
+        let meant = self.api.newest(kind).iter().any(|resource| is_meant(resource, id, &names));
         if !meant && !(kind == "Organization" && self.is_twin(directory, id)) {
             self.wire.forbid(format!("the {kind} {id} {names:?} was deleted, and no resource of it is being deleted"));
         }

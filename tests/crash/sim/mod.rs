@@ -2,6 +2,7 @@
 //! one time for all.
 
 pub(crate) mod agenda;
+pub(crate) mod api;
 pub(crate) mod broken;
 pub(crate) mod cluster;
 pub(crate) mod embedded;
@@ -29,6 +30,7 @@ use org_operator::platform::Embedded;
 use tempfile::TempDir;
 
 use self::agenda::Agenda;
+use self::api::Api;
 use self::broken::{Broken, Layer};
 use self::embedded::Wired;
 use self::guard::Guard;
@@ -36,6 +38,7 @@ use self::platform::Platforms;
 use self::server::{Server, scratch};
 use self::time::Time;
 use self::wire::Wire;
+use crate::real::part::Part;
 use crate::twins::Twins;
 
 /// When all counts as settled.
@@ -56,7 +59,7 @@ pub(crate) type Then = Box<dyn FnOnce(&mut World)>;
 pub(crate) struct World {
     pub(crate) time: Time,
     pub(crate) wire: Wire,
-    pub(crate) api: ApiServer,
+    pub(crate) api: Api,
     pub(crate) server: Server,
     pub(crate) directory: Directory,
     pub(crate) platforms: Platforms,
@@ -98,7 +101,7 @@ impl World {
     /// An empty world, or one that was put aside.
     pub(crate) fn new(server: &Server, quirk: Option<Quirk>, late: Duration, kept: Option<&Kept>) -> Self {
         let files = tempfile::tempdir_in(scratch()).expect("a directory");
-        let (time, wire) = (Time::new(), Wire::default());
+        let time = Time::new();
         let clock = time.clone();
         let api = ApiServer::new(move || clock.now());
         if let Some(kept) = kept {
@@ -106,6 +109,17 @@ impl World {
             api.restore(&kept.cluster);
             copy(kept.files.path(), files.path());
         }
+        Self::on(server, quirk, late, api.into(), time, files)
+    }
+
+    /// An empty world on a part of a real API server.
+    pub(crate) fn real(server: &Server, quirk: Option<Quirk>, late: Duration, part: Part, time: Time) -> Self {
+        let files = tempfile::tempdir_in(scratch()).expect("a directory");
+        Self::on(server, quirk, late, Api::Real(part), time, files)
+    }
+
+    fn on(server: &Server, quirk: Option<Quirk>, late: Duration, api: Api, time: Time, files: TempDir) -> Self {
+        let wire = Wire::default();
         let path = files.path().to_owned();
         let directory = server
             .run(move || async move { Directory::open_with(&path, Hashing::Least).await })
@@ -163,6 +177,26 @@ impl World {
 }
 
 impl World {
+    /// From now on the platform's files are another process's.
+    pub(crate) fn lend(&self) -> &Path {
+        self.close();
+        self.files.path()
+    }
+
+    /// The process has ended that had them.
+    pub(crate) fn take_back(&mut self) {
+        let path = self.files.path().to_owned();
+        let opened = self.server.run(move || async move { Directory::open_with(&path, Hashing::Least).await });
+        self.directory = opened.expect("the directory opens");
+    }
+
+    /// Nothing of what was asked so far is remembered.
+    pub(crate) fn forget_what_was_asked(&mut self) {
+        self.wire = Wire::default();
+        self.platforms.guard.wire = self.wire.clone();
+        (self.busy, self.asked) = (0, Vec::new());
+    }
+
     /// Where the platform's files are, and a copy of them as they are now.
     pub(crate) fn back_up(&self) -> TempDir {
         back_up(self.files.path())

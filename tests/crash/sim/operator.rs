@@ -131,7 +131,7 @@ fn ready_keys() -> KeyPool {
 
 impl World {
     /// The way to the API server.
-    fn cluster(&self) -> Cluster {
+    pub(crate) fn cluster(&self) -> Cluster {
         Cluster {
             api: self.api.clone(),
             wire: self.wire.clone(),
@@ -157,7 +157,8 @@ impl World {
                 .map(|broken| Layer::new(broken, self.cluster(), self.directory.clone(), self.server.clone()));
             let engine = || {
                 let (parts, stop) = (parts(self, &metrics, layer.as_ref(), &Fence::open()), CancellationToken::new());
-                tokio::spawn(async move { watch::run(parts, &[], stop, || {}).await })
+                let watched = self.api.watched();
+                tokio::spawn(async move { watch::run(parts, &watched, stop, || {}).await })
             };
             let operators: Vec<_> = (0..layer.as_ref().map_or(1, Layer::engines)).map(|_| engine()).collect();
             let began = tokio::time::Instant::now();

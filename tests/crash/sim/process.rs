@@ -93,7 +93,7 @@ impl Process {
         )]
         let life = runtime.block_on(async {
             let parts = parts(world, &metrics, None, &fence);
-            let (stop, never, heard) = (stop.clone(), stop.clone(), heard.clone());
+            let (stop, never, heard, watched) = (stop.clone(), stop.clone(), heard.clone(), world.api.watched());
             tokio::spawn(async move {
                 let owner_id = owner::establish(&client, HOME, Some(OWNER.to_owned()), None).await?;
                 let mut elector = Elector::new(client, HOME, name, owner_id, clock, fence);
@@ -102,7 +102,7 @@ impl Process {
                     return Ok(());
                 }
                 let work = async move {
-                    watch::run(parts, &[], never, || {}).await;
+                    watch::run(parts, &watched, never, || {}).await;
                     Ok::<_, Failure>(())
                 };
                 if deaf {

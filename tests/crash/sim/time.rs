@@ -19,6 +19,8 @@ pub(crate) struct Time(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     milliseconds: AtomicI64,
+    /// It is nobody's, and goes by itself.
+    real: bool,
     /// The runtime whose clock the time goes by, while there is one.
     runtime: Mutex<Option<Runtime>>,
 }
@@ -32,7 +34,22 @@ struct Runtime {
 
 impl Time {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Inner { milliseconds: AtomicI64::new(BEGIN), runtime: Mutex::default() }))
+        Self::from(BEGIN)
+    }
+
+    /// That begins now, for servers whose time is real.
+    pub(crate) fn from_now() -> Self {
+        Self::from(Timestamp::now().as_millisecond())
+    }
+
+    /// Real time.
+    pub(crate) fn real() -> Self {
+        Self(Arc::new(Inner { milliseconds: AtomicI64::new(0), real: true, runtime: Mutex::default() }))
+    }
+
+    fn from(milliseconds: i64) -> Self {
+        let milliseconds = AtomicI64::new(milliseconds);
+        Self(Arc::new(Inner { milliseconds, real: false, runtime: Mutex::default() }))
     }
 
     /// From now on it goes by the clock of the runtime that runs on this thread.
@@ -50,6 +67,9 @@ impl Time {
 
     /// The time.
     pub(crate) fn now(&self) -> Timestamp {
+        if self.0.real {
+            return Timestamp::now();
+        }
         let runtime = *self.0.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread's clock is its own: a server's shows what the operator's showed when it asked.
         if let Some(runtime) = runtime.filter(|runtime| runtime.thread == std::thread::current().id()) {

@@ -197,6 +197,12 @@ impl Wire {
         state.crashes_next = false;
     }
 
+    /// Whether the operator is to be dead.
+    pub(crate) fn has_crashed(&self) -> bool {
+        let state = self.state();
+        state.crashed || state.crashes_next
+    }
+
     /// What was asked so far.
     pub(crate) fn asked(&self) -> Vec<Asked> {
         self.state().asked.clone()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::{BodyExt as _, Either};
+use http_body_util::BodyExt as _;
 use org_operator::embedded::Directory;
 use org_operator::platform::http::TransportError;
 use serde_json::Value;
@@ -159,7 +159,7 @@ impl Layer {
         if answer.status().is_success() {
             self.state().held.push((about, request));
         }
-        answer.map(Either::Left)
+        answer
     }
 
     /// Sends what was held back: what is about that object, or all.

@@ -1,9 +1,10 @@
 //! What a request is about.
 
-use api_server::ApiServer;
 use bytes::Bytes;
 use http::Request;
 use serde_json::Value;
+
+use crate::sim::api::Api;
 
 /// The annotation of a Secret that holds what a platform made.
 const MINTED: &str = "org-operator.dev/external-id";
@@ -43,7 +44,7 @@ pub(super) fn keeps_minted(request: &Request<Bytes>) -> Option<String> {
 }
 
 /// Whether it records an attempt that is not recorded yet.
-pub(super) fn opened_attempt(request: &Request<Bytes>, api: &ApiServer) -> bool {
+pub(super) fn opened_attempt(request: &Request<Bytes>, api: &Api) -> bool {
     if !is_status_write(request) {
         return false;
     }
