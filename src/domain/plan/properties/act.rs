@@ -198,7 +198,8 @@ impl World {
         };
         let before = self.objects.iter().filter(|object| object.id != id && known(object)).count();
         // A token that another process made meanwhile is found by its mark, and ended.
-        if before > usize::from(token) && !(token && self.late) {
+        // One that a former life of the cluster made is shown while the call is on its way.
+        if before > usize::from(token) && !(self.late && (token || self.rebuilt)) {
             self.breaks("more than one of a kind");
         }
         Ok(id)

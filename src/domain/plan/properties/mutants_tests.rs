@@ -68,10 +68,11 @@ fn a_creation_that_is_sent_again_when_it_timed_out_is_caught() {
     is_caught(Engine::RetriesTimedOut, true, twins);
 }
 
-/// Two may be made where one has no name to itself. What an attempt made besides is named where it cannot be deleted.
+/// Two may be made where one has no name to itself. Where reads are late, each carries the mark of its attempt, and the one
+/// that status does not record is removed or named.
 fn makes_twins(world: &World) -> bool {
-    let powers = &world.setting.powers;
-    world.setting.shared_names && powers.marks && (powers.deletes || powers.visible_after.is_zero())
+    let setting = &world.setting;
+    setting.shared_names && setting.powers.marks && setting.powers.visible_after.is_zero()
 }
 
 #[test]

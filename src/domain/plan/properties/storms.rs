@@ -186,6 +186,7 @@ impl World {
     fn again(&mut self) {
         self.cluster.status = Status::new(self.cluster.secrets.len());
         self.cluster.finalizer = false;
+        self.change_uid();
         (self.gone, self.deleting, self.begun, self.terminating) = (false, false, false, false);
         let recreations = std::mem::take(&mut self.memory.recreations);
         self.memory = Memory { recreations, ..Memory::default() };

@@ -24,7 +24,9 @@ impl World {
         let powers = &self.setting.powers;
         let told = self.is_organization() && self.setting.shared_names && powers.marks;
         let there = self.objects.iter().filter(|object| matches!(object.mark, Mark::Attempt(_))).count();
-        let most = if told && there < MOST && self.cluster.finalizer { self.cluster.status.attempt } else { 0 };
+        // What arrives when the resource's last look is over, no resource knows of: docs/reliability.md says so.
+        let looks = self.cluster.finalizer && self.standing.is_none();
+        let most = if told && there < MOST && looks { self.cluster.status.attempt } else { 0 };
         (1..=most).map(Move::Arrives)
     }
 
