@@ -45,18 +45,18 @@ pub(super) fn identify<C>(facts: &Facts<C>, now: Timestamp) -> Identity<'_, C> {
 }
 
 fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a, C> {
-    // Made again before its new id was recorded, or restored under another id.
-    // What an attempt made beside it is no more than its twin as long as it may only be hidden.
+    // Made again before its new id was recorded, or restored under another id. What is there beside it is no more than its
+    // twin, or what a former resource of this name let go, as long as it may only be hidden.
+    let is_hidden = facts.made_at.is_some() && facts.may_be_invisible(now);
     let is_twin = |found: &&Candidate<C>| matches!(found.ownership, Ownership::OurAttempt(_)) && !facts.is_gone(now);
-    if let Some(candidate) = marked(facts).filter(|found| !is_twin(found)) {
+    if let Some(candidate) = marked(facts).filter(|found| !is_hidden && !is_twin(found)) {
         return Identity::Is(candidate, How::Known);
     }
     let (kind, start_over) = (facts.kind, Resolve::StartOver.command(facts.attempt));
     if !facts.is_gone(now) {
         let message = format!("{id} is not on the platform: looking again before anything is done");
         let state = State::new(Reason::Progressing, message);
-        let hidden = facts.made_at.is_some() && facts.may_be_invisible(now);
-        return if hidden { Identity::Hidden(state) } else { Identity::Refused(state, Requeue::After(ABSENCE)) };
+        return if is_hidden { Identity::Hidden(state) } else { Identity::Refused(state, Requeue::After(ABSENCE)) };
     }
     // What the manifest names by id is never made, so nothing is offered that would make it.
     if facts.policy.external_id.is_some() {

@@ -240,10 +240,10 @@ fn rockfish_knows(operation: Operation, cold: bool, fault: Fault) -> Option<Expe
         {
             Some(Is(FaultKind::Unsupported))
         }
-        // It is read and is there, or nothing tells whether it is: a deletion is never believed.
-        Operation::DeleteOrganization | Operation::DeleteUser | Operation::DeleteToken if absent => {
-            Some(Is(FaultKind::Unsupported))
-        }
+        // It is read and is there: one of the two answers is wrong, and it is asked again before the call counts as missing.
+        Operation::DeleteOrganization | Operation::DeleteToken if absent => Some(Is(FaultKind::Unavailable(None))),
+        // A membership cannot be read, so nothing tells whether it is there: a deletion is never believed.
+        Operation::DeleteUser if absent => Some(Is(FaultKind::Unsupported)),
         // No content is what these answer, and their status is all of it.
         Operation::UpdateUser | Operation::DeleteOrganization | Operation::DeleteUser | Operation::DeleteToken
             if fault == Fault::Truncated =>
@@ -256,14 +256,13 @@ fn rockfish_knows(operation: Operation, cold: bool, fault: Fault) -> Option<Expe
 }
 
 /// What doing it again comes to, once the fault is over and where it had been done.
-pub(crate) fn again(platform: Platform, (operation, cold): (Operation, bool), fault: Fault) -> Expected {
+pub(crate) fn again(platform: Platform, operation: Operation, fault: Fault) -> Expected {
     match (platform, operation) {
         // Found by its mark.
         (Platform::Tyk, Operation::CreateOrganization) => Done,
         (_, Operation::CreateOrganization | Operation::CreateUser) => Is(FaultKind::AlreadyExists),
         // 404 means nothing from a server that has not shown yet that it has such a call, and a membership cannot be read:
         // what was done, and was not seen done, cannot be told from what was not.
-        (Platform::Rockfish, Operation::DeleteOrganization | Operation::DeleteToken) if cold => unseen(fault),
         (Platform::Rockfish, Operation::DeleteUser) => unseen(fault),
         _ => Done,
     }

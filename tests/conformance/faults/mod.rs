@@ -233,7 +233,7 @@ impl Stage {
             subject.restarted()
         };
         let again = operation.run(subject, &*next, &scene.target).await.map_err(|error| error.kind);
-        let then = if applied { expected::again(self.platform(), (operation, cold), fault) } else { Expected::Done };
+        let then = if applied { expected::again(self.platform(), operation, fault) } else { Expected::Done };
         check(
             again.map_or_else(Expected::Is, |_| Expected::Done) == then,
             format!("afterwards {again:?} instead of {then:?}"),

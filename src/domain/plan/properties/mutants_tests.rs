@@ -11,7 +11,7 @@ use super::world::World;
 const BOUNDS: Bounds = Bounds { faults: 1, states: 6_000, seed: SEED };
 
 /// How many storms are tried.
-const STORMS: u64 = 5_000;
+const STORMS: u64 = 50_000;
 
 /// Whether the search finds it in each family that should find it, and whether storms do.
 fn is_caught(engine: Engine, by_storms: bool, should: impl Fn(&World) -> bool) {
