@@ -37,8 +37,11 @@ impl Twins {
 
     /// Takes down what is there now, and says whether that is news.
     fn saw(&self, uid: String, ids: Vec<String>) -> bool {
-        let before = self.all().insert(uid, ids.clone());
-        before.unwrap_or_default() != ids
+        let mut all = self.all();
+        let known = all.entry(uid).or_default();
+        let is_news = *known != ids;
+        *known = ids;
+        is_news
     }
 
     fn all(&self) -> MutexGuard<'_, HashMap<String, Vec<String>>> {

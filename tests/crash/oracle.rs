@@ -33,9 +33,9 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
     let others =
         |organization: &&OrganizationTruth| organization.record.name != BYSTANDER && !is_strangers(organization);
     // Where the platform keeps no mark nobody can tell a twin, so that it is named.
-    let named =
+    let told =
         |found: &&OrganizationTruth| expected.platform == Kind::Rockfish && is_named(&resources, &found.record.id);
-    let there: Vec<_> = truth.organizations.iter().filter(others).filter(|found| !named(found)).collect();
+    let there: Vec<_> = truth.organizations.iter().filter(others).filter(|found| !told(found)).collect();
     if there.len() != resources.len() + expected.retained {
         let names: Vec<_> = there.iter().map(|found| (&found.record.name, &found.record.id)).collect();
         return Err(format!("{} Organizations, and on the platform there are {names:?}", resources.len()));

@@ -127,7 +127,8 @@ async fn what_the_example_makes_works() {
         ["id", "owner_name", "cname", "cname_enabled"].map(|member| organization[member].clone()),
         [json!(id), json!("Jively"), json!("jive.ly"), json!(true)]
     );
-    let mark = format!("test/{}/jively", cluster.namespace());
+    let uid = cluster.get("Organization", "jively").await.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
+    let mark = format!("test/{}/jively#{uid}/1", cluster.namespace());
     assert_eq!(organization["org_options_meta"]["org-operator.dev/owner"], mark.as_str());
 
     let conf = cluster.secret("tyk-operator-conf").await.unwrap();

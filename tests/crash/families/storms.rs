@@ -289,10 +289,7 @@ impl<'a> Storm<'a> {
         let live = world.truth().organizations.len() - 1;
         let left = world.asked.iter().any(|asked| asked.ends_with("LeftBehind"));
         let retained = if self.let_go || left { live.saturating_sub(organization).min(1) } else { 0 };
-        oracle::check(
-            world,
-            Expected { platform, retained, unanswered: true, twins: 0, minted: 0 },
-        )
+        oracle::check(world, Expected { platform, retained, unanswered: true, twins: 0, minted: 0 })
     }
 }
 

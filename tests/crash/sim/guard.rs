@@ -43,7 +43,8 @@ impl Guard {
             return;
         }
         let meant = self.api.newest(kind).iter().any(|resource| is_meant(resource, id, &names));
-        if !meant && !(kind == "Organization" && self.is_twin(directory, id)) {
+        let twin = || kind == "Organization" && self.is_twin(directory, id);
+        if !meant && !twin() {
             self.wire.forbid(format!("the {kind} {id} {names:?} was deleted, and no resource of it is being deleted"));
         }
     }

@@ -105,6 +105,7 @@ pub(super) enum Whose {
     Stranger,
 }
 
+#[allow(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all their combinations are met")]
 #[derive(Clone, Debug)]
 pub(super) struct Object {
     pub(super) id: Id,
