@@ -37,11 +37,17 @@ pub async fn write(
     shared: &SharedSecret,
     value: Option<&SecretString>,
 ) -> Result<(), Stop> {
+    let Some(name) = &shared.name else { return Ok(()) };
+    let mut is_missed = false;
     // Somebody else's change of the Secret is no reason to leave a key in it that is dead.
     for _ in 0..3 {
         let (_, stored) = read(context, namespace, shared).await?;
-        let (Some(name), Some(stored)) = (&shared.name, stored) else {
-            return Ok(());
+        let Some(stored) = stored else {
+            // Nobody comes back to it, so one answer is not enough.
+            if std::mem::replace(&mut is_missed, true) {
+                return Ok(());
+            }
+            continue;
         };
         match context.secrets.put(namespace, name, &stored, key::TOKEN, value).await {
             Err(SecretError::Conflict) => {}
