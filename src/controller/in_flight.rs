@@ -59,6 +59,11 @@ impl InFlight {
         })
     }
 
+    /// Lets a look at an object come to its end, whoever waits for it.
+    pub fn look<T: Send + 'static>(&self, look: impl Future<Output = T> + Send + 'static) -> JoinHandle<T> {
+        self.tasks.spawn(look)
+    }
+
     /// The call in flight of that object, if there is one.
     pub fn of(&self, uid: &str) -> Option<Call> {
         self.calls().get(uid).cloned().map(Call)
@@ -69,7 +74,7 @@ impl InFlight {
         self.calls().get(uid).map(|call| *call.borrow())
     }
 
-    /// Waits until no call is in flight. New ones may still start before.
+    /// Waits until no call is in flight and no look under way. New ones may still start before.
     pub async fn drained(&self) {
         self.tasks.close();
         self.tasks.wait().await;

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 use kube::runtime::controller::Action;
@@ -15,6 +15,9 @@ use super::stop::Stop;
 use crate::domain::condition::Weight;
 use crate::telemetry::ReconcileResult;
 
+/// When an object is looked at again whose look broke off by a fault of the operator's own.
+const AFTER_PANIC: Duration = Duration::from_mins(1);
+
 /// Looks at one object once, within the deadline, and reports. It never fails: what went wrong is in the object's
 /// condition, and the answer says when to look again.
 pub async fn reconcile<K: Reconciled>(cached: Arc<K>, context: Arc<Context>) -> Result<Action, Infallible> {
@@ -24,7 +27,20 @@ pub async fn reconcile<K: Reconciled>(cached: Arc<K>, context: Arc<Context>) -> 
         namespace = cached.namespace().unwrap_or_default(),
         object = cached.name_any()
     );
-    Ok(once(cached, &context).instrument(span).await)
+    let look = {
+        let context = Arc::clone(&context);
+        async move { once(cached, &context).await }.instrument(span)
+    };
+    // Not cut off where the process ends: a look makes what it needs, Tyk's technical administrator for one.
+    let looked = context.in_flight.look(look).await;
+    Ok(looked.unwrap_or_else(|error| {
+        tracing::error!(
+            error = &error as &dyn std::error::Error,
+            kind = K::KIND.as_str(),
+            "a look at an object broke off"
+        );
+        Action::requeue(AFTER_PANIC)
+    }))
 }
 
 async fn once<K: Reconciled>(cached: Arc<K>, context: &Arc<Context>) -> Action {
