@@ -132,9 +132,25 @@ fn sweep(parent: &Path) {
         };
         if lock.try_lock().is_ok() {
             // What cannot be removed now is tried again by the next plane.
-            let _ = fs::remove_dir_all(entry.path());
+            let _ = remove(&entry.path());
         }
     }
+}
+
+/// The lock goes last: a directory without one is not swept any more.
+fn remove(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_dir_all(directory)
 }
 
 #[cfg(test)]

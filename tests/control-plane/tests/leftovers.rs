@@ -66,10 +66,9 @@ fn killing_the_supervisor_takes_the_programs_with_it() {
     assert_running(&dir, &PLANE);
     kill("-KILL", plane.supervisor_id());
     assert_gone(&dir);
-    // A killed supervisor cannot remove its directory: the next one does.
-    assert!(dir.exists());
+    // A killed supervisor cannot remove its directory: the next one does, this or one that is started beside it.
     let _next = ControlPlane::start_with(Path::new(PROGRAM)).unwrap();
-    assert!(!dir.exists());
+    until("the directory is removed", || !dir.exists());
 }
 
 #[test]
