@@ -12,6 +12,13 @@ pub struct Note {
     pub message: String,
 }
 
+impl Note {
+    /// Whether the next look tells it where the report of this one is lost: it finds what status does not know of.
+    pub fn is_told_again(&self) -> bool {
+        matches!(self.reason, "Created" | "Adopted" | "TakenOver")
+    }
+}
+
 /// The event of an object that was come by, if that is news.
 pub fn came_by(how: How, kind: Kind, name: &str, id: &str) -> Option<Note> {
     let (reason, what) = match how {

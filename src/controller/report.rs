@@ -96,7 +96,13 @@ pub async fn report<K: Reconciled>(context: &Context, report: Report<K>) -> Acti
             Action::requeue(wait)
         }
         Err(Stop::Gone) => gone(context, &*object),
-        Err(_) => Action::requeue(context.backoff.next(&uid)),
+        Err(_) => {
+            // It was done, and the next look finds nothing to be done.
+            if let Some(note) = event.filter(|note| !note.is_told_again()) {
+                normal(context, &*object, note).await;
+            }
+            Action::requeue(context.backoff.next(&uid))
+        }
     }
 }
 
