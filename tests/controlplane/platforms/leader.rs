@@ -54,6 +54,12 @@ impl Scene {
             if log.contains("Secret not written: trying again") { Ok(()) } else { Err(self.first.log_tail()) }
         });
         refused.await.unwrap();
+        // What is under way besides when the leader dies would be for a person to say as well.
+        let made = eventually("the users are there", PATIENCE, async || {
+            let users = self.cluster.list("User").await;
+            if users.iter().all(is_ready) { Ok(()) } else { Err(self.first.log_tail()) }
+        });
+        made.await.unwrap();
         count
     }
 
