@@ -15,7 +15,7 @@ use super::finalizer::{add_finalizer, hold_platform, remove_finalizer};
 use super::in_flight::Progress;
 use super::managed::{Desired, Managed};
 use super::note::Note;
-use super::observe::{of_user, went_with_its_user};
+use super::observe::{of_user, visible_after};
 use super::report;
 use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
@@ -331,9 +331,8 @@ impl<K: Managed> Act<K> {
     async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
         let ended = K::backend(api).delete(&self.desired.place.scope, id).await;
         let tried = ended.as_ref().is_err_and(|error| error.kind == FaultKind::Unsupported);
-        let place = &self.desired.place;
-        let untold = || !place.can(deletion_of(K::KIND)) && self.is_untold(id);
-        if tried && (place.cannot(deletion_of(K::KIND)) || untold()) {
+        let (place, deletion) = (&self.desired.place, deletion_of(K::KIND));
+        if tried && !place.can(deletion) && (place.cannot(deletion) || self.is_untold(id)) {
             return Err(Stop::Held {
                 state: State::new(Reason::Progressing, "this server has no call that ends it, as trying has shown"),
                 requeue: Requeue::After(AT_ONCE),
@@ -345,9 +344,7 @@ impl<K: Managed> Act<K> {
                 self.ended(id);
                 Ok(())
             }
-            Ended::Absent if api.visible_after().is_zero() || went_with_its_user(&self.context, &self.desired) => {
-                Ok(())
-            }
+            Ended::Absent if visible_after(&self.context, &self.desired).is_zero() => Ok(()),
             Ended::Absent => self.missed(id),
         }
     }
@@ -355,10 +352,7 @@ impl<K: Managed> Act<K> {
     /// A platform whose reads lag or lie may say as well of what lives that it is not there: on the way out, after which
     /// nobody looks again, it has to say so twice.
     fn missed(&self, id: &str) -> Result<(), Stop> {
-        if self.object.meta().deletion_timestamp.is_none() {
-            return Ok(());
-        }
-        if self.is_missed(id) {
+        if self.object.meta().deletion_timestamp.is_none() || self.is_missed(id) {
             return Ok(());
         }
         let message = format!("the platform says that {id} is not there: asking again before it counts as deleted");

@@ -227,16 +227,18 @@ fn powers<K: Managed>(context: &Context, desired: &Desired<K>) -> Powers {
         marks: listed && place.marks(K::KIND),
         deletes: !place.cannot(deletion) && !untold,
         renews: place.api.as_ref().is_none_or(|api| api.renews_keys()),
-        visible_after: if went_with_its_user(context, desired) {
-            Duration::ZERO
-        } else {
-            place.api.as_ref().map(|api| api.visible_after()).unwrap_or_default()
-        },
+        visible_after: visible_after(context, desired),
     }
 }
 
+/// For how long the platform may not show what is there.
+pub fn visible_after<K: Managed>(context: &Context, desired: &Desired<K>) -> Duration {
+    let api = desired.place.api.as_ref().filter(|_| !went_with_its_user(context, desired));
+    api.map(|api| api.visible_after()).unwrap_or_default()
+}
+
 /// Whether it is a token whose user this process has ended: then nothing of it can be shown late.
-pub fn went_with_its_user<K: Managed>(context: &Context, desired: &Desired<K>) -> bool {
+fn went_with_its_user<K: Managed>(context: &Context, desired: &Desired<K>) -> bool {
     let on = &desired.place.platform;
     // There a user only leaves an organisation.
     let stays = K::KIND != Kind::Token || on.type_ == PlatformType::Rockfish;
