@@ -38,16 +38,6 @@ async fn stalled(operator: &Operator, cluster: &Cluster, kind: &str, name: &str,
     condition(&object, "Ready")["message"].as_str().unwrap().to_owned()
 }
 
-async fn written_once(operator: &Operator, cluster: &Cluster, objects: &[&str]) {
-    let events = cluster.events().await.len();
-    tokio::time::sleep(WATCHED).await;
-    let writes = operator.writes(cluster.namespace());
-    for object in objects {
-        assert_eq!(writes.of(object), ["status"], "{writes:#?}");
-    }
-    assert_eq!(cluster.events().await.len(), events, "{}", operator.log_tail());
-}
-
 async fn allow(owner: &Cluster, grants: Value) {
     owner.patch("Platform", "embedded", json!({ "spec": { "allowedNamespaces": grants } })).await;
 }
@@ -67,7 +57,9 @@ async fn another_namespace_needs_the_owners_grant() {
         assert!(message.contains(&format!("the Platform {}/embedded", owner.namespace())), "{message}");
         assert!(message.contains("allowedNamespaces"), "{message}");
     }
-    written_once(&operator, &tenant, &["organizations/plain", "organizations/deletes", "organizations/adopts"]).await;
+    operator
+        .written_once(&tenant, WATCHED, &["organizations/plain", "organizations/deletes", "organizations/adopts"])
+        .await;
 
     allow(&owner, json!({ "from": "Selector", "selector": { "matchLabels": { "tier": "gold" } } })).await;
     let mark = operator.mark(tenant.namespace());
@@ -112,7 +104,7 @@ async fn the_oldest_of_two_for_one_organisation_has_it() {
         !message.contains("first") && !message.contains(owner.namespace()),
         "names what is nobody's business: {message}"
     );
-    written_once(&operator, &owner, &["organizations/second"]).await;
+    operator.written_once(&owner, WATCHED, &["organizations/second"]).await;
     assert_eq!(operator.writes(tenant.namespace()).of("organizations/third"), ["status"]);
 
     owner.delete("Organization", "first").await;
@@ -148,7 +140,7 @@ async fn two_users_for_one_username() {
     owner.apply_one(&user("second")).await;
     let message = stalled(&operator, &owner, "User", "second", "NameConflict").await;
     assert!(message.contains("the User first") && message.contains("robot"), "{message}");
-    written_once(&operator, &owner, &["users/second"]).await;
+    operator.written_once(&owner, WATCHED, &["users/second"]).await;
     owner.delete("User", "first").await;
     operator.wait_ready(&owner, "User", "second").await;
 }
@@ -167,7 +159,7 @@ async fn what_exists_is_taken_over_only_when_asked() {
     owner.apply_one(&organization(&owner, "taker", &json!({ "externalName": "Old Ltd" }))).await;
     let message = stalled(&operator, &owner, "Organization", "taker", "AlreadyExists").await;
     assert!(message.contains("Old Ltd") && message.contains("adoptionPolicy"), "{message}");
-    written_once(&operator, &owner, &["organizations/taker"]).await;
+    operator.written_once(&owner, WATCHED, &["organizations/taker"]).await;
 
     owner.patch("Organization", "taker", json!({ "spec": { "adoptionPolicy": "IfExists" } })).await;
     let taken = operator.wait_ready(&owner, "Organization", "taker").await;

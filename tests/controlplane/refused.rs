@@ -47,17 +47,6 @@ async fn says(
     }
 }
 
-/// Each of these objects has its status written once and no more, however often it is looked at.
-async fn written_once(operator: &Operator, cluster: &Cluster, objects: &[&str]) {
-    let events = cluster.events().await.len();
-    tokio::time::sleep(WATCHED).await;
-    let writes = operator.writes(cluster.namespace());
-    for object in objects {
-        assert_eq!(writes.of(object), ["status"], "{object}: {writes:#?}");
-    }
-    assert_eq!(cluster.events().await.len(), events, "{}", operator.log_tail());
-}
-
 /// What is referred to and not there is named, and its arrival is enough: nothing is looked at again by itself for ten
 /// minutes here.
 #[tokio::test]
@@ -139,7 +128,7 @@ async fn a_platform_without_its_secret_or_an_answer_says_so() {
     )
     .await;
     quiet.push("organizations/misplaced".to_owned());
-    written_once(&operator, &cluster, &quiet.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    operator.written_once(&cluster, WATCHED, &quiet.iter().map(String::as_str).collect::<Vec<_>>()).await;
 }
 
 /// What only the platform can judge.
@@ -180,7 +169,7 @@ async fn a_secret_that_is_not_ours() {
     cluster.apply("{kind: Token, metadata: {name: robot}, spec: {userRef: {name: robot}}}").await;
     says(&operator, &cluster, ("Organization", "acme"), "SecretConflict", "Stalled", &["acme-admin"]).await;
     says(&operator, &cluster, ("Token", "robot"), "SecretConflict", "Stalled", &["robot-token"]).await;
-    written_once(&operator, &cluster, &["organizations/acme", "tokens/robot"]).await;
+    operator.written_once(&cluster, WATCHED, &["organizations/acme", "tokens/robot"]).await;
     let after = (cluster.get("Secret", "acme-admin").await, cluster.get("Secret", "robot-token").await);
     assert_eq!(after, before);
 
@@ -250,7 +239,7 @@ async fn imported_key_pairs() {
         .iter()
         .map(|(manifest, ..)| format!("organizations/{}", manifest["metadata"]["name"].as_str().unwrap()))
         .collect();
-    written_once(&operator, &cluster, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    operator.written_once(&cluster, WATCHED, &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
 
     // Nobody tells the operator: it looks every ten seconds.
     cluster.make_secret("later", &[("key", &good)]).await;

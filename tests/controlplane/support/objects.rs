@@ -1,6 +1,6 @@
 //! The API server's objects, as JSON: what kubectl shows is what a test asserts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -162,14 +162,16 @@ impl Cluster {
     /// The events: type, reason, kind and name of what each is about.
     pub(crate) async fn events(&self) -> Vec<(String, String, String, String)> {
         let events = self.typed::<Event>().list(&ListParams::default()).await.unwrap();
-        let one = |event: Event| {
-            let about = event.regarding.unwrap_or_default();
-            let text = Option::unwrap_or_default;
-            (text(event.type_), text(event.reason), text(about.kind), text(about.name))
-        };
-        let mut all: Vec<_> = events.into_iter().map(one).collect();
+        let mut all: Vec<_> = events.iter().map(told).collect();
         all.sort();
         all
+    }
+
+    /// What was told more than once: in two events, or in one that counts.
+    pub(crate) async fn told_again(&self) -> Vec<(String, String, String, String)> {
+        let events = self.typed::<Event>().list(&ListParams::default()).await.unwrap();
+        let mut seen = BTreeSet::new();
+        events.iter().filter(|event| !seen.insert(told(event)) || event.series.is_some()).map(told).collect()
     }
 
     /// How often it was told of an object why: one event counts all that are alike.
@@ -241,4 +243,11 @@ pub(crate) fn example(name: &str) -> Vec<Value> {
     let mut all = documents(&std::fs::read_to_string(path).unwrap());
     all.retain(|document| document["kind"] != "Namespace");
     all
+}
+
+/// Type, reason, kind and name of what an event is about.
+fn told(event: &Event) -> (String, String, String, String) {
+    let about = event.regarding.clone().unwrap_or_default();
+    let text = |text: &Option<String>| text.clone().unwrap_or_default();
+    (text(&event.type_), text(&event.reason), text(&about.kind), text(&about.name))
 }

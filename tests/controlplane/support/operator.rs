@@ -286,6 +286,18 @@ impl<'p> Process<'p> {
         all.await.unwrap_or_else(|error| panic!("{error}\n{}", self.log_tail()));
     }
 
+    /// For so long, each of these objects (`plural/name`) has its status written once and no more, and nothing in the namespace
+    /// is told twice.
+    pub(crate) async fn written_once(&self, cluster: &Cluster, watched: Duration, objects: &[&str]) {
+        tokio::time::sleep(watched).await;
+        let writes = self.writes(cluster.namespace());
+        for object in objects {
+            assert_eq!(writes.of(object), ["status"], "{object}: {writes:#?}");
+        }
+        let told = cluster.told_again().await;
+        assert!(told.is_empty(), "{told:?}\n{}", self.log_tail());
+    }
+
     /// Waits until an object is gone.
     pub(crate) async fn wait_gone(&self, cluster: &Cluster, kind: &str, name: &str) {
         let gone = eventually(format!("{kind} {name} goes"), PATIENCE, async || {
