@@ -72,8 +72,7 @@ impl Watch {
         if seen != self.seen {
             let stands = if seen.0 == self.seen.0 { self.stands } else { now };
             *self = Self { seen, since: now, stands, wrong: moment::check(world).err() };
-            // What comes after the last change only looks.
-            world.busy = world.wire.seen();
+            world.changed();
             if self.wrong.is_some() {
                 return true;
             }
@@ -218,6 +217,7 @@ pub(crate) fn answer(world: &mut World) {
                 again["status"] = object["metadata"]["uid"].clone();
                 world.again.push(again);
                 world.asked.push(format!("User {reason}"));
+                world.is_anew = true;
                 continue;
             }
             _ => continue,

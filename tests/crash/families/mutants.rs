@@ -7,8 +7,9 @@ use std::time::Instant;
 use fastrand::Rng;
 
 use super::requests::is_possible;
-use super::{SEED, Stage, on_every_core};
-use crate::plan;
+use super::{SEED, Stage, side_by_side};
+use crate::plan::{self, Plan};
+use crate::real::pairs;
 use crate::scenario;
 use crate::sim::broken::Broken;
 use crate::sim::fault::Fault;
@@ -17,6 +18,8 @@ use crate::sim::wire::Step;
 
 /// How many plans of a family are tried before it has not caught an engine.
 const TRIES: usize = 24;
+/// How many are tried at once: those on the real API server wait most of the time.
+const AT_ONCE: usize = 6;
 
 /// A family of plans.
 #[derive(Clone, Copy, Debug)]
@@ -24,7 +27,11 @@ enum Family {
     Crashes,
     Pairs,
     Replies,
+    RealPairs,
 }
+
+/// All of them.
+const EVERY: [Family; 4] = [Family::Crashes, Family::Pairs, Family::Replies, Family::RealPairs];
 
 impl fmt::Display for Family {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,21 +39,22 @@ impl fmt::Display for Family {
             Self::Crashes => "crashes",
             Self::Pairs => "crash-pairs",
             Self::Replies => "replies",
+            Self::RealPairs => "real-pairs",
         })
     }
 }
 
 /// What is broken, in which scenario it matters, and which families have to see it.
 const CASES: [(Broken, &str, &[Family]); 7] = [
-    (Broken::StoreAfterStatus, "embedded/token-rotate", &[Family::Crashes, Family::Pairs, Family::Replies]),
+    (Broken::StoreAfterStatus, "embedded/token-rotate", &EVERY),
     // Where tokens carry a mark, a mark is enough to find it again.
-    (Broken::MintBeforeRecord, "rockfish/token-create", &[Family::Crashes, Family::Pairs]),
-    (Broken::RevokeBeforeStore, "embedded/token-rotate", &[Family::Crashes, Family::Pairs, Family::Replies]),
-    (Broken::DeleteWithoutId, "rockfish/organization-delete-twin", &[Family::Crashes, Family::Pairs, Family::Replies]),
-    (Broken::DeleteWithoutId, "rockfish/person-delete-twin", &[Family::Crashes, Family::Pairs, Family::Replies]),
+    (Broken::MintBeforeRecord, "rockfish/token-create", &[Family::Crashes, Family::Pairs, Family::RealPairs]),
+    (Broken::RevokeBeforeStore, "embedded/token-rotate", &EVERY),
+    (Broken::DeleteWithoutId, "rockfish/organization-delete-twin", &EVERY),
+    (Broken::DeleteWithoutId, "rockfish/person-delete-twin", &EVERY),
     // Nothing is sent again to whom nobody answers but by who lives to wait for the answer.
-    (Broken::RetryCreate, "rockfish/token-create", &[Family::Replies]),
-    (Broken::JoinNothing, "rockfish/token-create", &[Family::Crashes, Family::Pairs, Family::Replies]),
+    (Broken::RetryCreate, "rockfish/token-create", &[Family::Replies, Family::RealPairs]),
+    (Broken::JoinNothing, "rockfish/token-create", &EVERY),
 ];
 
 /// What came of one engine in one family.
@@ -71,7 +79,7 @@ pub(crate) fn mutants() -> bool {
         .flat_map(|(broken, name, families)| families.iter().map(move |family| (*broken, *name, *family)))
         .collect();
     let trials =
-        on_every_core(&cases, |server, (broken, name, family)| attempt(&stage, server, *broken, name, *family));
+        side_by_side(AT_ONCE, &cases, |server, (broken, name, family)| attempt(&stage, server, *broken, name, *family));
     tell(&trials, began)
 }
 
@@ -105,7 +113,13 @@ fn tell(trials: &[Trial], began: Instant) -> bool {
 /// Carries out plans of that family, drawn by chance, until one catches the engine.
 fn attempt(stage: &Stage, server: &Server, broken: Broken, name: &str, family: Family) -> Trial {
     let (scenario, kept) = stage.scenarios.iter().find(|(found, _)| found.label() == name).expect("a scenario");
-    let run = |script: &[Step], broken| plan::run_broken(server, scenario, kept, script, false, broken);
+    let run = |script: &[Step], broken| match family {
+        Family::RealPairs => {
+            let outcome = pairs::run(server, scenario, &Plan::of(script), broken, false);
+            outcome.expect("the real API server takes what the scenario begins with")
+        }
+        _ => plan::run_broken(server, scenario, kept, script, false, broken),
+    };
     let mut chance = Rng::with_seed(SEED);
     let mut trial =
         Trial { name: format!("{broken} in {name} by {family}"), broken, tried: 0, caught: None, shipped: None };
@@ -116,7 +130,12 @@ fn attempt(stage: &Stage, server: &Server, broken: Broken, name: &str, family: F
     }
     // Where tokens carry no mark, nobody can tell that a request came twice.
     let replies: Vec<Fault> = Fault::REPLIES.into_iter().filter(|fault| *fault != Fault::Twice).collect();
-    let faults: &[Fault] = if matches!(family, Family::Replies) { &replies } else { &Fault::CRASHES };
+    let both: Vec<Fault> = Fault::CRASHES.into_iter().chain(replies.iter().copied()).collect();
+    let faults: &[Fault] = match family {
+        Family::Crashes | Family::Pairs => &Fault::CRASHES,
+        Family::Replies => &replies,
+        Family::RealPairs => &both,
+    };
     let points = undisturbed.writing.iter().filter(|number| **number < undisturbed.first);
     let mut steps: Vec<Step> = points.flat_map(|number| faults.iter().map(move |fault| (*number, *fault))).collect();
     steps.retain(|(number, fault)| is_possible(scenario.platform, undisturbed.sides[*number], *fault));
@@ -125,7 +144,7 @@ fn attempt(stage: &Stage, server: &Server, broken: Broken, name: &str, family: F
     steps.sort_by_key(|(_, fault)| !matches!(fault, Fault::Hang | Fault::HangApplied));
     for step in steps.into_iter().take(TRIES) {
         let mut script = vec![step];
-        if matches!(family, Family::Pairs) {
+        if matches!(family, Family::Pairs | Family::RealPairs) {
             let after = run(&script, None).first;
             if after == 0 {
                 continue;

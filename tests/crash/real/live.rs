@@ -82,7 +82,7 @@ impl<'a> Live<'a> {
             let now = changes(&self.world);
             if now != seen {
                 (seen, since) = (now, Instant::now());
-                self.world.busy = self.world.wire.seen();
+                self.world.changed();
             }
             let still = unsettled(&self.world);
             match &still {

@@ -8,7 +8,7 @@
 mod gate;
 mod live;
 pub(crate) mod mirror;
-mod pairs;
+pub(crate) mod pairs;
 pub(crate) mod part;
 pub(crate) mod plane;
 mod process;

@@ -10,6 +10,7 @@ use crate::families::{SEED, Stage, Told, carry_out_at_once, on_every_core};
 use crate::plan::{self, Outcome, Plan};
 use crate::scenario::{LATE, Scenario};
 use crate::sim::World;
+use crate::sim::broken::Broken;
 use crate::sim::fault::Fault;
 use crate::sim::platform::Kind;
 use crate::sim::server::Server;
@@ -28,7 +29,7 @@ pub(crate) fn family(stage: &Stage) -> bool {
     let plans = draw(stage, count);
     carry_out_at_once("real-pairs", AT_ONCE, &plans, |server, (scenario, plan)| {
         let scenario = &stage.scenarios[*scenario].0;
-        let wrong = run(server, scenario, plan, false)
+        let wrong = run(server, scenario, plan, None, false)
             .map_or_else(Some, |outcome| outcome.wrong.map(|error| format!("{error}\n{}", outcome.story)));
         Told { value: (), wrong: wrong.map(|story| (format!("real pairs {}{plan}", scenario.label()), story)) }
     })
@@ -37,11 +38,18 @@ pub(crate) fn family(stage: &Stage) -> bool {
 
 /// Carries it out once more, and tells its story.
 pub(crate) fn replay(scenario: &Scenario, plan: &Plan) -> String {
-    let outcome = run(&Server::start(), scenario, plan, true);
+    let outcome = run(&Server::start(), scenario, plan, None, true);
     outcome.map_or_else(|error| error, |outcome| format!("{:?}\n{}", outcome.wrong, outcome.story))
 }
 
-fn run(server: &Server, scenario: &Scenario, plan: &Plan, tell: bool) -> Result<Outcome, String> {
+/// Carries one out, with an engine that is broken on purpose where it says how. An error is one of the preparation.
+pub(crate) fn run(
+    server: &Server,
+    scenario: &Scenario,
+    plan: &Plan,
+    broken: Option<Broken>,
+    tell: bool,
+) -> Result<Outcome, String> {
     let part = Part::new(Plane::shared());
     let mut world = World::real(server, scenario.quirk, LATE, part, Time::from_now());
     if let Err(error) = scenario.raise(&mut world) {
@@ -50,7 +58,7 @@ fn run(server: &Server, scenario: &Scenario, plan: &Plan, tell: bool) -> Result<
         return Err(format!("it could not be prepared: {error}\n{story}"));
     }
     world.forget_what_was_asked();
-    Ok(plan::conduct(world, scenario, plan, None, tell))
+    Ok(plan::conduct(world, scenario, plan, broken, tell))
 }
 
 fn draw(stage: &Stage, count: usize) -> Vec<(usize, Plan)> {

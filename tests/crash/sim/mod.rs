@@ -71,6 +71,8 @@ pub(crate) struct World {
     pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
     pub(crate) busy: usize,
+    /// A person made a User anew, because no other key could be had for the one that was there.
+    pub(crate) is_anew: bool,
     /// What happens by itself while an operator lives.
     pub(crate) agenda: Agenda,
     /// What is done, one after the other, each when all has come to rest, while the same operator lives on.
@@ -138,6 +140,7 @@ impl World {
             asked: Vec::new(),
             again: Vec::new(),
             busy: 0,
+            is_anew: false,
             agenda: Agenda::default(),
             then: VecDeque::new(),
             wanted: Wanted::Ready,
@@ -190,11 +193,18 @@ impl World {
         self.directory = opened.expect("the directory opens");
     }
 
+    /// Something changed; what is asked after the last change only looks. What a person makes anew is another scenario's.
+    pub(crate) fn changed(&mut self) {
+        if !self.is_anew {
+            self.busy = self.wire.seen();
+        }
+    }
+
     /// Nothing of what was asked so far is remembered.
     pub(crate) fn forget_what_was_asked(&mut self) {
         self.wire = Wire::default();
         self.platforms.guard.wire = self.wire.clone();
-        (self.busy, self.asked) = (0, Vec::new());
+        (self.busy, self.is_anew, self.asked) = (0, false, Vec::new());
     }
 
     /// Where the platform's files are, and a copy of them as they are now.
