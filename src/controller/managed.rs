@@ -231,6 +231,8 @@ pub struct SharedSecret {
     pub name: Option<String>,
     /// The User's uid.
     pub owner_uid: String,
+    /// Whether the User is Ready, so that the key in it is the one in use.
+    pub in_use: bool,
 }
 
 /// What a manifest asks for, validated.

@@ -51,9 +51,13 @@ pub async fn observe<K: Managed>(
     let deleting = object.meta().deletion_timestamp.is_some();
     let recorded_id = draft.external_id().map(str::to_owned);
     // A token is found by what its Secret says, everything else without.
-    let (found, records) = if desired.shared.is_some() {
+    let (found, records) = if let Some(shared) = &desired.shared {
         let found = read(context, object, desired).await?;
-        let ids = named_ids(recorded_id.as_deref(), found.first().and_then(Option::as_ref));
+        let mut ids = named_ids(recorded_id.as_deref(), found.first().and_then(Option::as_ref));
+        if deleting && shared::is_another_by_now(context, &object.namespace().unwrap_or_default(), shared, &ids).await?
+        {
+            ids.clear();
+        }
         (found, Ok(ids.iter().map(|id| Record::unseen(id, &desired.name)).collect()))
     } else if K::KIND == Kind::Token {
         let found = read(context, object, desired).await?;

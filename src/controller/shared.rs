@@ -29,6 +29,26 @@ pub async fn read(
     Ok((SharedKey { id }, stored))
 }
 
+/// Whether the User's key is another one by now than these, which a Token published: then they are dead, and to end them by
+/// the user's name would end the other one. Where its User was deleted and made again under the same name, for one.
+pub async fn is_another_by_now(
+    context: &Context,
+    namespace: &str,
+    shared: &SharedSecret,
+    published: &[String],
+) -> Result<bool, Stop> {
+    if !shared.in_use {
+        return Ok(false);
+    }
+    let held = match read(context, namespace, shared).await {
+        Ok((held, _)) => held.id,
+        // The way out needs no Secret.
+        Err(SecretError::Denied { .. } | SecretError::Malformed { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(held.is_some_and(|held| !published.contains(&held)))
+}
+
 /// Writes the key that the platform has now into the User's Secret, or takes the dead one out of it where nobody knows the
 /// one after it. What templates make of it follows with the User's own pass.
 pub async fn write(

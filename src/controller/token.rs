@@ -22,7 +22,7 @@ use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{self, InOrganization, Kind, Lookup, NewToken, OfUser, TokenChange, TokenRecord};
 use crate::domain::facts::{Late, Policy};
 use crate::domain::naming::{self, OwnerMark, Ownership};
-use crate::domain::policy::{AdoptionPolicy, DriftPolicy};
+use crate::domain::policy::{AdoptionPolicy, DeletionPolicy, DriftPolicy};
 use crate::domain::rotation::{Rotation, Share, later};
 use crate::kubernetes::secret::StoredSecret;
 use crate::platform::{AdminApi, Backend};
@@ -125,6 +125,9 @@ impl Managed for Token {
         let keyless = || user.as_deref().filter(|_| !deleting).and_then(keyless);
         let shared = resolved.api.as_ref().is_some_and(|api| has_one_key(api.as_ref()));
         let orphaned = orphaned.or_else(|| if shared { keyless() } else { None });
+        if shared && deleting && self.spec.deletion_policy == DeletionPolicy::Delete {
+            is_settled(user.as_deref())?;
+        }
         draft.platform = Some(resolved.record.clone());
         draft.organization_id = Some(of.organization_id.clone());
         draft.user_id = Some(of.user_id.clone());
@@ -271,6 +274,25 @@ fn keyless(user: &User) -> Option<State> {
     (ready.status == "False" && gone).then(|| State::new(Reason::DependencyNotReady, message))
 }
 
+/// Waits for a User that is on its way: its key is ended by the name of the user, whichever user has that name by then.
+fn is_settled(user: Option<&User>) -> Result<(), Stop> {
+    let is_coming =
+        |user: &&User| user.meta().deletion_timestamp.is_none() && !says(user, "Ready") && !says(user, "Stalled");
+    let Some(user) = user.filter(is_coming) else { return Ok(()) };
+    let message = format!(
+        "the key of a user is ended by the user's name: waits for the User {} to say which user that is by now, or to be \
+         deleted",
+        user.name_any()
+    );
+    Err(Stop::held(Reason::Deleting, message))
+}
+
+/// Whether that condition is True.
+fn says(user: &User, condition: &str) -> bool {
+    let conditions = user.status.as_ref().map(|status| status.conditions()).unwrap_or_default();
+    conditions.iter().any(|found| found.type_ == condition && found.status == "True")
+}
+
 /// Refuses to forget a token whose user lives on while the User stands for another one now.
 async fn still_there(api: &dyn AdminApi, former: &OfUser, name: &str) -> Result<(), Stop> {
     let users: &dyn Backend<entity::User> = api;
@@ -291,8 +313,10 @@ impl Token {
     /// Where the key of its user lies.
     fn shared(&self, context: &Context) -> SharedSecret {
         let user = context.users.get(&self.namespace().unwrap_or_default(), &self.spec.user_ref.name);
+        let status = user.as_ref().and_then(|user| user.status.as_ref());
         SharedSecret {
-            name: user.as_ref().and_then(|user| user.status.as_ref()?.secret_name.clone()),
+            name: status.and_then(|status| status.secret_name.clone()),
+            in_use: user.as_deref().is_some_and(|user| says(user, "Ready")),
             owner_uid: user.and_then(|user| user.uid()).unwrap_or_default(),
         }
     }

@@ -197,7 +197,12 @@ pub(crate) fn answer(world: &mut World) {
                 object["spec"]["adoptionPolicy"] = json!("IfExists");
             }
             // What the platform cannot delete is let go.
-            "LeftBehind" => object["spec"]["deletionPolicy"] = json!("Retain"),
+            "LeftBehind" => {
+                if world.removes {
+                    oracle::remove(world, &object);
+                }
+                object["spec"]["deletionPolicy"] = json!("Retain");
+            }
             "Unsupported" if !object["metadata"]["deletionTimestamp"].is_null() => {
                 object["spec"]["deletionPolicy"] = json!("Retain");
             }

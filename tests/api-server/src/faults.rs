@@ -11,6 +11,7 @@ use crate::state::{Change, Objects, State};
 pub struct Snapshot {
     objects: Vec<Objects>,
     revision: u64,
+    serial: u64,
 }
 
 impl Snapshot {
@@ -25,7 +26,7 @@ impl ApiServer {
     pub fn snapshot(&self) -> Snapshot {
         let state = self.lock();
         let objects = state.stores.iter().map(|store| store.objects.clone()).collect();
-        Snapshot { objects, revision: state.revision }
+        Snapshot { objects, revision: state.revision, serial: state.serial }
     }
 
     /// Restores a snapshot as etcd is restored (`--bump-revision --mark-compacted`): objects are as they were, every
@@ -37,6 +38,8 @@ impl ApiServer {
             store.frozen = None;
         }
         state.revision = state.revision.max(snapshot.revision) + 1;
+        // A uid is given once.
+        state.serial = state.serial.max(snapshot.serial);
         state.compact();
         state.cut();
     }
@@ -50,6 +53,7 @@ impl ApiServer {
             store.frozen = None;
         }
         state.revision = snapshot.revision;
+        state.serial = state.serial.max(snapshot.serial);
         state.writes.retain(|write| write.revision <= snapshot.revision);
         state.compact();
         state.cut();

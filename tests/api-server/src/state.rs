@@ -89,7 +89,7 @@ pub(crate) struct State {
     /// What is older is not known any more.
     pub(crate) compacted: u64,
     /// Of uids and generated names.
-    serial: u64,
+    pub(crate) serial: u64,
     pub(crate) stores: Vec<Store>,
     pub(crate) watches: BTreeMap<u64, Watch>,
     next_watch: u64,

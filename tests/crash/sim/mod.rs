@@ -67,6 +67,8 @@ pub(crate) struct World {
     pub(crate) metrics: String,
     /// What a person was asked to decide, by kind and reason.
     pub(crate) asked: Vec<String>,
+    /// A person who lets something go removes it on the platform first, as its message says.
+    pub(crate) removes: bool,
     /// What a person deleted in order to make it again.
     pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
@@ -141,6 +143,7 @@ impl World {
             again: Vec::new(),
             busy: 0,
             is_anew: false,
+            removes: false,
             agenda: Agenda::default(),
             then: VecDeque::new(),
             wanted: Wanted::Ready,
