@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{Told, carry_out};
+use crate::NIGHTLY;
 use crate::oracle::{self, Expected};
 use crate::plan;
 use crate::scenario::{NAMESPACE, PLATFORMS, Shore, rockit_account_again, shore};
@@ -22,8 +23,9 @@ use crate::sim::weather::Weather;
 use crate::sim::wire::Wire;
 use crate::sim::{Kept, World};
 
-/// How many storms there are on each platform.
-const STORMS: u64 = 500;
+/// How many storms there are on each platform, and at night.
+const STORMS: u64 = 75;
+const AT_NIGHT: u64 = 500;
 /// How long it may take until all is at rest.
 const LIMIT: Duration = Duration::from_hours(2);
 /// How often a person looks.
@@ -85,8 +87,9 @@ pub(crate) fn storms(prefix: &str) -> bool {
             (shore, kept)
         })
         .collect();
+    let count = if std::env::var_os(NIGHTLY).is_some() { AT_NIGHT } else { STORMS };
     let plans: Vec<(usize, u64)> =
-        (0..STORMS).flat_map(|seed| (0..shores.len()).map(move |shore| (shore, seed))).collect();
+        (0..count).flat_map(|seed| (0..shores.len()).map(move |shore| (shore, seed))).collect();
     carry_out("storms", &plans, |server, (shore, seed)| {
         let (shore, kept) = &shores[*shore];
         blow(server, shore, kept, *seed, false)
