@@ -349,8 +349,13 @@ pub struct OrganizationStatus {
     /// another id. What they made may have been in use and is never removed as a twin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_up_attempt: Option<i64>,
+    /// What the last of the attempts that are not given up write on the organisation that they make, after the uid in its
+    /// owner mark: a number and a value that is drawn anew for each. Only what carries one of them is ever removed as a twin.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempt_marks: Vec<String>,
     /// The platform's ids of organisations of the same name that may be twins of this one: a request to create it may have
-    /// been carried out twice, and the platform keeps no mark to tell. The condition `LeftBehind` says what to do.
+    /// been carried out twice, and the platform keeps no mark to tell, or this resource made them before the cluster was set
+    /// back. The condition `LeftBehind` says what to do.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<String>,
 }

@@ -6,8 +6,12 @@ use jiff::Timestamp;
 use super::condition::ObjectStatus;
 use super::{OrganizationStatus, PlatformStatus, TokenStatus, UserStatus};
 use crate::domain::condition::Extra;
+use crate::domain::naming;
 use crate::domain::policy::Origin;
 use crate::domain::rotation;
+
+/// How many attempts' marks are kept: what one before those made, and the platform shows only now, is named and left alone.
+const MARKS: usize = 16;
 
 /// The status of a resource that stands for an object on a platform.
 pub trait ManagedStatus: ObjectStatus {
@@ -53,6 +57,17 @@ pub trait ManagedStatus: ObjectStatus {
     }
     /// Gives up what all attempts up to now have made.
     fn give_up(&mut self) {}
+    /// What the last attempts that are not given up write on what they make.
+    fn attempt_marks(&self) -> &[String] {
+        &[]
+    }
+    /// What the attempt of that number writes.
+    fn attempt_mark(&self, number: i64) -> Option<&str> {
+        let mut marks = self.attempt_marks().iter().map(String::as_str);
+        marks.rfind(|mark| naming::attempt_number(mark) == Some(number))
+    }
+    /// Records what the next attempt writes.
+    fn mark_attempt(&mut self, _: String) {}
     /// Ids of tokens that are given up, and of organisations that may be twins.
     fn left_behind(&self) -> &[String] {
         &[]
@@ -103,6 +118,15 @@ managed_status!(OrganizationStatus {
     }
     fn give_up(&mut self) {
         self.given_up_attempt = self.attempt;
+        self.attempt_marks.clear();
+    }
+    fn attempt_marks(&self) -> &[String] {
+        &self.attempt_marks
+    }
+    fn mark_attempt(&mut self, mark: String) {
+        self.attempt_marks.push(mark);
+        let over = self.attempt_marks.len().saturating_sub(MARKS);
+        self.attempt_marks.drain(..over);
     }
     fn left_behind(&self) -> &[String] {
         &self.left_behind
@@ -196,8 +220,8 @@ impl Extras for OrganizationStatus {
         if !self.left_behind.is_empty() {
             let message = format!(
                 "organisations of the same name that this resource may have made by a request that was carried out twice \
-                 or late, and of which the operator cannot tell whose they are: {}; remove on the platform those that \
-                 are nobody's",
+                 or late, or before the cluster was set back, and of which the operator cannot tell whether anybody uses \
+                 them: {}; remove on the platform those that are nobody's",
                 self.left_behind.join(", ")
             );
             extras.push(Extra { type_: "LeftBehind", reason: "MayBeTwins", warns: true, message });

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use kube::{Api, ResourceExt};
 
+use super::attempt::Attempt;
 use super::brake;
 use super::context::Context;
 use super::describe;
@@ -16,7 +17,6 @@ use super::in_flight::Progress;
 use super::managed::{Desired, Managed};
 use super::note::Note;
 use super::observe::{of_user, visible_after};
-use super::report;
 use super::stop::{Stop, within};
 use crate::api::ManagedStatus as _;
 use crate::domain::capability::deletion_of;
@@ -190,52 +190,11 @@ impl<K: Managed> Act<K> {
         if same { Ok(()) } else { Err(Stop::Again) }
     }
 
-    /// A process that was stopped since may remember another one than the one that stays, so status is read once more.
-    async fn remove_twin(&mut self, id: &str, of: &str) -> Result<(), Stop> {
-        self.progress.doing("removing a twin on the platform");
-        let object: Api<K> = Api::namespaced(self.context.client.clone(), &self.namespace());
-        let live = within(object.get(&self.object.name_any())).await?;
-        let recorded = live.status().and_then(|status| status.external_id());
-        if live.uid() != self.object.uid() || recorded != Some(of) {
-            return Err(Stop::Again);
-        }
-        let api = self.api()?;
-        self.end(api.as_ref(), id).await?;
-        self.note("TwinRemoved", format!("removed {id}, which a request that was carried out twice or late had made"));
-        Ok(())
-    }
-
-    async fn record_attempt(&mut self, attempt: i64) -> Result<(), Stop> {
-        self.progress.doing("recording the attempt");
-        if self.draft.attempt_open() && K::KIND == Kind::Token && self.is_unknown_after_all() {
-            let message = format!(
-                "attempt {} to mint a token was not answered, and this platform cannot tell whether there is one: it may live \
-                 on though nobody has its value; look for one of that time among the user's tokens there and revoke it",
-                self.draft.attempt()
-            );
-            self.note("LeftBehind", message);
-        }
-        self.draft.set_attempt(attempt, true);
-        // What is Ready stays so while its credential is renewed, and what waits for something says so and not that it is
-        // being made each time that it is tried.
-        if report::is_pending(&*self.object) {
-            let state = State::new(Reason::Progressing, "creation is under way");
-            self.object = report::write(&self.context, &self.object, self.draft.clone(), &state).await?;
-        } else {
-            self.object = report::keep(&self.context, &self.object, self.draft.clone()).await?;
-        }
-        Ok(())
-    }
-
-    /// Whether nothing will ever tell what came of a creation that was not answered.
-    fn is_unknown_after_all(&self) -> bool {
-        self.desired.shared.is_none() && !self.desired.place.marks(K::KIND)
-    }
-
     async fn create(&mut self, attempt: Option<i64>, previous: Option<String>) -> Result<(), Stop> {
         self.progress.doing("creating on the platform");
         let api = self.api()?;
-        let new = K::creation(&self.desired, &self.secrets, attempt, self.context.now());
+        let of = attempt.map(|number| Attempt { number, mark: self.draft.attempt_mark(number) });
+        let new = K::creation(&self.desired, &self.secrets, of, self.context.now());
         let mut created = K::backend(api.as_ref()).create(new).await;
         if attempt.is_some() && is_taken(&created) && self.appeared(api.as_ref()).await {
             let message = "there is one of that name now, and there was none before the request: it may be this one's";
@@ -294,12 +253,6 @@ impl<K: Managed> Act<K> {
         Ok(())
     }
 
-    /// The attempt's outcome, which the next report writes: this one's, or that of a later pass.
-    fn came_to(&mut self, made: Option<&str>, open: bool) {
-        self.draft.set_attempt(self.draft.attempt(), open);
-        self.context.outcomes.note(&self.desired.uid, &self.draft, made);
-    }
-
     /// Whether one of that name is shown now. The plan creates where none was: either somebody else was quicker by a
     /// moment, or the request was carried out twice and the answer is that to the second one. Whoever takes over what is
     /// there needs not know.
@@ -328,7 +281,7 @@ impl<K: Managed> Act<K> {
     }
 
     /// Where only trying tells whether the platform can, it is known now, and the next plan begins from that.
-    async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
+    pub(super) async fn end(&self, api: &dyn AdminApi, id: &str) -> Result<(), Stop> {
         let ended = K::backend(api).delete(&self.desired.place.scope, id).await;
         let tried = ended.as_ref().is_err_and(|error| error.kind == FaultKind::Unsupported);
         let (place, deletion) = (&self.desired.place, deletion_of(K::KIND));

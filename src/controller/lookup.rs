@@ -11,7 +11,6 @@ use crate::api::ManagedStatus as _;
 use crate::api::annotation::RESOLVE;
 use crate::domain::entity::{Entity, Kind, Lookup, Record};
 use crate::domain::fault::FaultKind;
-use crate::domain::naming::Ownership;
 use crate::domain::request::Resolve;
 use crate::platform::{self, AdminApi, Backend};
 
@@ -76,9 +75,7 @@ async fn twins<K: Managed>(
     if api.marks(K::KIND) {
         let mark = Lookup::Owner(desired.mark.as_str().to_owned());
         let found = ask(K::backend(api), &desired.place.scope, &mark).await?.unwrap_or_default();
-        let is_twin = |record: &<K::Entity as Entity>::Record| {
-            matches!(desired.mark.judge(record.owner()), Ownership::OurAttempt(_))
-        };
+        let is_twin = |record: &<K::Entity as Entity>::Record| desired.mark.judge(record.owner()).is_made();
         return Ok(found.into_iter().filter(is_twin).collect());
     }
     let known = || object.status().map(|status| status.left_behind().to_vec()).unwrap_or_default();

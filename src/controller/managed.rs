@@ -11,6 +11,7 @@ use kube::core::object::HasStatus;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::attempt::Attempt;
 use super::context::{self, Context};
 use super::pass::Pass;
 use super::slot::SlotSpec;
@@ -75,7 +76,7 @@ pub trait Managed: Reconciled<Status: ManagedStatus> {
     fn creation(
         desired: &Desired<Self>,
         secrets: &[Option<StoredSecret>],
-        attempt: Option<i64>,
+        attempt: Option<Attempt<'_>>,
         now: Timestamp,
     ) -> <Self::Entity as Entity>::New;
 

@@ -6,6 +6,7 @@
 pub mod absences;
 pub mod account;
 pub mod act;
+mod attempt;
 pub mod backoff;
 pub mod brake;
 pub mod cache;

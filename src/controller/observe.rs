@@ -22,7 +22,6 @@ use crate::domain::capability::{Capability, deletion_of};
 use crate::domain::condition::{self, Reason, State};
 use crate::domain::entity::{Entity, Kind, Record};
 use crate::domain::facts::{Candidate, Facts, Powers, SharedKey, Slot, SlotState, TokenFacts};
-use crate::domain::naming::Ownership;
 use crate::domain::policy::DeletionPolicy;
 use crate::domain::rotation::Share;
 use crate::kubernetes::secret::{SecretError, StoredSecret};
@@ -135,9 +134,7 @@ fn facts<K: Managed>(
     let wanted: Vec<&String> = known.into_iter().chain(also).collect();
     let mut away: Vec<&str> = wanted.iter().filter(|id| shown(id).is_none()).map(|id| id.as_str()).collect();
     // What an attempt without an answer may have made counts as away until it is shown; on the way out that is by its mark.
-    let marked = |record: &<K::Entity as Entity>::Record| {
-        matches!(desired.mark.judge(record.owner()), Ownership::Ours | Ownership::OurAttempt(_))
-    };
+    let marked = |record: &<K::Entity as Entity>::Record| desired.mark.judge(record.owner()).is_ours();
     let begun = if deleting { !records.iter().any(marked) } else { draft.attempt_open() && records.is_empty() };
     if wanted.is_empty() && begun {
         away.push("");

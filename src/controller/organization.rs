@@ -8,6 +8,7 @@ use kube::{Resource, ResourceExt};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::account;
+use super::attempt::Attempt;
 use super::context::{self, Context};
 use super::finalizer::has_finalizer;
 use super::import;
@@ -201,7 +202,7 @@ impl Managed for Organization {
     fn creation(
         desired: &Desired<Self>,
         secrets: &[Option<StoredSecret>],
-        attempt: Option<i64>,
+        attempt: Option<Attempt<'_>>,
         _: Timestamp,
     ) -> NewOrganization {
         let of = |wanted: fn(&SlotContent) -> bool| {
@@ -227,7 +228,7 @@ impl Managed for Organization {
             idempotency_key: desired.uid.clone(),
             name: desired.name.clone(),
             display_name: desired.content.display_name.clone(),
-            owner: desired.mark.made_by(attempt.filter(|_| desired.content.marks)),
+            owner: desired.mark.made_by(attempt.and_then(|attempt| attempt.mark)),
             admin: desired.content.admin.as_ref().map(|admin| NewAdmin {
                 username: admin.username.clone(),
                 email: admin.email.clone(),

@@ -17,7 +17,8 @@ impl Organization {
     /// What its organisation carries to say whose it is.
     pub(super) fn mark(&self, context: &Context) -> OwnerMark {
         let (namespace, uid) = (self.namespace().unwrap_or_default(), self.uid().unwrap_or_default());
-        OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()).of(&uid)
+        let recorded = self.status.as_ref().map(|status| status.attempt_marks.as_slice()).unwrap_or_default();
+        OwnerMark::new(&context.settings.owner_id, &namespace, &self.name_any()).of(&uid, recorded)
     }
 
     /// Name on that platform as the manifest has it.

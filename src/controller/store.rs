@@ -390,7 +390,7 @@ impl<K: Managed> Act<K> {
     }
 }
 
-fn generation(error: &keys::KeyError) -> Stop {
+pub(super) fn generation(error: &keys::KeyError) -> Stop {
     tracing::error!(error = error as &dyn std::error::Error, "could not generate");
     Stop::outage(Reason::Progressing, "generating the credential failed and is tried again")
 }

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::{Resource, ResourceExt};
 
 use super::account;
+use super::attempt::Attempt;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled, SharedSecret};
 use super::pass::{self, Pass};
@@ -177,8 +178,13 @@ impl Managed for Token {
         })
     }
 
-    fn creation(desired: &Desired<Self>, _: &[Option<StoredSecret>], attempt: Option<i64>, now: Timestamp) -> NewToken {
-        let attempt = attempt.unwrap_or_default();
+    fn creation(
+        desired: &Desired<Self>,
+        _: &[Option<StoredSecret>],
+        attempt: Option<Attempt<'_>>,
+        now: Timestamp,
+    ) -> NewToken {
+        let attempt = attempt.map(|attempt| attempt.number).unwrap_or_default();
         NewToken {
             idempotency_key: format!("{}/{attempt}", desired.uid),
             of: desired.place.scope.clone(),

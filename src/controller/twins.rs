@@ -91,16 +91,16 @@ async fn on(context: &Context, platform: &Platform, look: &impl Fn(&Organization
         let mark = organization.mark(context);
         let status = organization.status.clone().unwrap_or_default();
         let key = if marks { mark.as_str() } else { status.external_name.as_deref().unwrap_or_default() };
-        let is_twin = |record: &&&OrganizationRecord| {
-            let made = !marks || matches!(mark.judge(record.owner.as_deref()), Ownership::OurAttempt(_));
-            made && Some(&record.id) != status.external_id.as_ref()
-        };
-        let mut ids: Vec<String> =
-            by_key.get(key).into_iter().flatten().filter(is_twin).map(|record| record.id.clone()).collect();
+        let others = by_key.get(key).into_iter().flatten();
+        let others = others.filter(|record| Some(&record.id) != status.external_id.as_ref());
+        let judged = others.map(|record| (&record.id, mark.judge(record.owner.as_deref())));
+        let twins: Vec<_> = judged.filter(|(_, whose)| !marks || whose.is_made()).collect();
+        let mut ids: Vec<String> = twins.iter().map(|(id, _)| (*id).clone()).collect();
         ids.sort_unstable();
-        let (is_there, uid) = (!ids.is_empty(), organization.uid().unwrap_or_default());
+        let is_removed = twins.iter().any(|(_, whose)| matches!(whose, Ownership::OurAttempt(_)));
+        let uid = organization.uid().unwrap_or_default();
         // One that is to be removed is looked at until it is gone.
-        if context.twins.saw(uid, ids) || (is_there && marks) {
+        if context.twins.saw(uid, ids) || is_removed {
             look(&organization);
         }
     }

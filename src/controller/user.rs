@@ -9,6 +9,7 @@ use kube::{Resource, ResourceExt};
 use secrecy::SecretString;
 
 use super::account;
+use super::attempt::Attempt;
 use super::context::{self, Context};
 use super::managed::{Desired, Found, Managed, Place, Reconciled};
 use super::pass::{self, Pass};
@@ -185,7 +186,12 @@ impl Managed for User {
         })
     }
 
-    fn creation(desired: &Desired<Self>, secrets: &[Option<StoredSecret>], _: Option<i64>, _: Timestamp) -> NewUser {
+    fn creation(
+        desired: &Desired<Self>,
+        secrets: &[Option<StoredSecret>],
+        _: Option<Attempt<'_>>,
+        _: Timestamp,
+    ) -> NewUser {
         let content = &desired.content;
         let password: Option<SecretString> =
             secrets.iter().flatten().find_map(|secret| secret.values.get(key::PASSWORD)).cloned();

@@ -31,13 +31,32 @@ pub fn technical_admin_secret(organization_id: &str) -> String {
 ///
 /// A token's mark ends in `#<attempt>`, so that a token that was minted and could not be stored is told from the one
 /// in the Secret. Where the platform lets several organisations have one name, what an attempt made carries
-/// `#<uid>/<attempt>`: the uid proves that it was this very resource's attempt, and not one of another cluster under the
-/// same owner id or of a former resource of that name. What was taken over carries neither. A Kubernetes name holds no `#`.
+/// `#<uid>/<attempt>.<nonce>`: the uid proves that it was this very resource's attempt, and not one of another cluster under
+/// the same owner id or of a former resource of that name; the nonce, that it was one that status records, and not one of
+/// that number before the cluster was set back. What was taken over carries neither. A Kubernetes name holds no `#`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OwnerMark {
     mark: String,
-    uid: Option<String>,
+    attempts: Option<Attempts>,
     offered_by: Option<String>,
+}
+
+/// The attempts of one resource.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Attempts {
+    uid: String,
+    /// Those that status records, as [`attempt_mark`] writes them.
+    recorded: Vec<String>,
+}
+
+/// What an attempt writes on what it makes, after the uid of its resource.
+pub fn attempt_mark(number: i64, nonce: u64) -> String {
+    format!("{number}.{nonce:016x}")
+}
+
+/// The number of the attempt that writes that.
+pub fn attempt_number(mark: &str) -> Option<i64> {
+    mark.split_once('.').map_or(mark, |(number, _)| number).parse().ok()
 }
 
 /// Whose an object is, by its mark.
@@ -45,8 +64,11 @@ pub struct OwnerMark {
 pub enum Ownership {
     /// This resource's.
     Ours,
-    /// This resource's, minted by that attempt.
+    /// This resource's, made by that attempt.
     OurAttempt(i64),
+    /// This resource's, made by an attempt that status does not record: that one may have been in use before the cluster
+    /// was set back.
+    OurForgotten,
     /// Another operator's, which the manifest names as the one that it may be taken from.
     Offered,
     /// Another resource's, or another operator's.
@@ -55,17 +77,35 @@ pub enum Ownership {
     Unmarked,
 }
 
+impl Ownership {
+    /// Whether it is this resource's, however it came by it.
+    pub fn is_ours(self) -> bool {
+        self == Self::Ours || self.is_made()
+    }
+
+    /// Whether an attempt of this very resource made it, recorded or not.
+    pub fn is_made(self) -> bool {
+        matches!(self, Self::OurAttempt(_) | Self::OurForgotten)
+    }
+}
+
 impl OwnerMark {
     /// The mark of a resource.
     pub fn new(owner_id: &str, namespace: &str, name: &str) -> Self {
-        Self { mark: format!("{owner_id}/{namespace}/{name}"), uid: None, offered_by: None }
+        Self { mark: format!("{owner_id}/{namespace}/{name}"), attempts: None, offered_by: None }
     }
 
-    /// The mark of the resource with that uid, whose attempts are told from those of others of its name.
+    /// The mark of the resource with that uid, whose attempts are told from those of others of its name; `recorded` are
+    /// those that its status knows.
     #[must_use]
-    pub fn of(mut self, uid: &str) -> Self {
-        self.uid = Some(uid.to_owned());
+    pub fn of(mut self, uid: &str, recorded: &[String]) -> Self {
+        self.attempts = Some(Attempts { uid: uid.to_owned(), recorded: recorded.to_vec() });
         self
+    }
+
+    /// Whether its attempts are told from those of others of its name.
+    pub fn tells_attempts(&self) -> bool {
+        self.attempts.is_some()
     }
 
     /// A mark without what it says of an attempt.
@@ -88,17 +128,17 @@ impl OwnerMark {
         &self.mark
     }
 
-    /// The mark of what attempt `n` minted.
+    /// The mark of the token that attempt `n` minted.
     pub fn attempt(&self, n: i64) -> String {
-        match &self.uid {
-            Some(uid) => format!("{}#{uid}/{n}", self.mark),
-            None => format!("{}#{n}", self.mark),
-        }
+        format!("{}#{n}", self.mark)
     }
 
-    /// The mark of what that attempt makes, or of what is made without one.
-    pub fn made_by(&self, attempt: Option<i64>) -> String {
-        attempt.map_or_else(|| self.mark.clone(), |n| self.attempt(n))
+    /// The mark of what the attempt makes that writes that, or of what is made without one.
+    pub fn made_by(&self, attempt: Option<&str>) -> String {
+        match (&self.attempts, attempt) {
+            (Some(Attempts { uid, .. }), Some(attempt)) => format!("{}#{uid}/{attempt}", self.mark),
+            _ => self.mark.clone(),
+        }
     }
 
     /// Whose a mark found on the platform is.
@@ -122,12 +162,17 @@ impl OwnerMark {
     }
 
     fn judge_attempt(&self, attempt: &str) -> Option<Ownership> {
-        let Some(own) = &self.uid else {
+        let Some(own) = &self.attempts else {
             return attempt.parse().ok().map(Ownership::OurAttempt);
         };
-        let (uid, n) = attempt.split_once('/')?;
-        let n = n.parse().ok()?;
-        Some(if uid == own { Ownership::OurAttempt(n) } else { Ownership::Ours })
+        let (uid, mark) = attempt.split_once('/')?;
+        let number = attempt_number(mark)?;
+        let recorded = own.recorded.iter().any(|recorded| recorded == mark);
+        Some(match (uid == own.uid, recorded) {
+            (true, true) => Ownership::OurAttempt(number),
+            (true, false) => Ownership::OurForgotten,
+            (false, _) => Ownership::Ours,
+        })
     }
 }
 
@@ -155,21 +200,29 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_is_ours_only_where_its_uid_is() {
-        let mark = OwnerMark::new("cluster", "team", "acme").of("u1");
+    fn an_attempt_is_ours_only_where_its_uid_is_and_recorded_only_with_its_nonce() {
+        let recorded = attempt_mark(3, 0xa1);
+        assert_eq!(recorded, "3.00000000000000a1");
+        let mark = OwnerMark::new("cluster", "team", "acme").of("u1", std::slice::from_ref(&recorded));
         let cases = [
             ("cluster/team/acme", Ownership::Ours),
-            ("cluster/team/acme#u1/3", Ownership::OurAttempt(3)),
-            ("cluster/team/acme#u2/3", Ownership::Ours),
+            ("cluster/team/acme#u1/3.00000000000000a1", Ownership::OurAttempt(3)),
+            ("cluster/team/acme#u1/3.00000000000000a2", Ownership::OurForgotten),
+            ("cluster/team/acme#u1/2.00000000000000a1", Ownership::OurForgotten),
+            ("cluster/team/acme#u1/3", Ownership::OurForgotten),
+            ("cluster/team/acme#u2/3.00000000000000a1", Ownership::Ours),
             ("cluster/team/acme#3", Ownership::Other),
-            ("cluster/team/acme#u1/x", Ownership::Other),
-            ("cluster/team/acme2#u1/3", Ownership::Other),
+            ("cluster/team/acme#u1/x.00000000000000a1", Ownership::Other),
+            ("cluster/team/acme2#u1/3.00000000000000a1", Ownership::Other),
         ];
         for (found, expected) in cases {
             assert_eq!(mark.judge(Some(found)), expected, "{found}");
         }
-        assert_eq!(mark.judge(Some(&mark.attempt(7))), Ownership::OurAttempt(7));
-        assert_eq!(OwnerMark::resource(&mark.attempt(7)), "cluster/team/acme");
+        let made = mark.made_by(Some(&recorded));
+        assert_eq!(mark.judge(Some(&made)), Ownership::OurAttempt(3));
+        assert_eq!(OwnerMark::resource(&made), mark.made_by(None));
+        // Whose attempts are numbers alone has no such mark.
+        assert_eq!(OwnerMark::new("cluster", "team", "acme").judge(Some(&made)), Ownership::Other);
     }
 
     #[test]

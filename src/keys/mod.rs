@@ -28,7 +28,7 @@ use crate::domain::key::KeySize;
 pub use encode::{EncodedKeyPair, encode};
 pub use import::{ImportError, ImportedKey, MAXIMUM_BITS, MAXIMUM_FILE_BYTES, fingerprint, import};
 pub use pool::KeyPool;
-pub use random::{passphrase, password};
+pub use random::{nonce, passphrase, password};
 
 /// Why a key or a passphrase could not be made. All of these are the machine's state, not the user's manifest: another
 /// try may succeed.

@@ -27,6 +27,11 @@ pub fn password() -> Result<SecretString, KeyError> {
     draw_password(os)
 }
 
+/// A number that nobody drew before, from the operating system: the chance in delays may begin again where it began.
+pub fn nonce() -> Result<u64, KeyError> {
+    getrandom::u64().map_err(KeyError::Randomness)
+}
+
 /// Fills the bytes from the operating system.
 pub(super) fn os(bytes: &mut [u8]) -> Result<(), KeyError> {
     getrandom::fill(bytes).map_err(KeyError::Randomness)

@@ -25,6 +25,8 @@ pub(crate) enum Event {
     Late(u64),
     /// The cluster is restored, once all is settled, as it was at that request; revisions go back, or on.
     Cluster(Point, bool),
+    /// The cluster is set back to how it was at the first of these requests, at the second one; revisions go back, or on.
+    SetBack(usize, usize, bool),
     /// The platform is restored, once all is settled, as it was at that request.
     Platform(Point),
     /// An object of the cluster is spoilt at one place.
@@ -102,6 +104,10 @@ impl FromStr for Point {
     }
 }
 
+fn way(back: bool) -> &'static str {
+    if back { "back" } else { "on" }
+}
+
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -113,7 +119,8 @@ impl fmt::Display for Event {
             Self::Gone(at, true) => write!(f, "refused:{at}"),
             Self::Gone(at, false) => write!(f, "compact:{at}"),
             Self::Late(seconds) => write!(f, "late:{seconds}"),
-            Self::Cluster(point, back) => write!(f, "cluster:{point}:{}", if *back { "back" } else { "on" }),
+            Self::Cluster(point, back) => write!(f, "cluster:{point}:{}", way(*back)),
+            Self::SetBack(to, at, back) => write!(f, "set-back:{to}:{at}:{}", way(*back)),
             Self::Platform(point) => write!(f, "platform:{point}"),
             Self::Spoil(Spoil { object, path, how }) => {
                 write!(f, "corrupt:{}:{path}:{}", object.join("/"), how.as_str())
@@ -138,6 +145,7 @@ impl FromStr for Event {
             ["refused", at] => Ok(Self::Gone(read(at)?, true)),
             ["late", seconds] => Ok(Self::Late(read(seconds)?)),
             ["cluster", point, way] => Ok(Self::Cluster(point.parse()?, way == "back")),
+            ["set-back", to, at, way] => Ok(Self::SetBack(read(to)?, read(at)?, way == "back")),
             ["platform", point] => Ok(Self::Platform(point.parse()?)),
             ["restart"] => Ok(Self::Restart),
             ["corrupt", object, path, how] => {

@@ -32,9 +32,9 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
     let resources = world.api.all("Organization");
     let others =
         |organization: &&OrganizationTruth| organization.record.name != BYSTANDER && !is_strangers(organization);
-    // Where the platform keeps no mark nobody can tell a twin, so that it is named.
-    let told =
-        |found: &&OrganizationTruth| expected.platform == Kind::Rockfish && is_named(&resources, &found.record.id);
+    // Where the platform keeps no mark, or status knows of it no more, nobody can tell a twin, so that it is named.
+    let untold = expected.platform == Kind::Rockfish || world.was_set_back();
+    let told = |found: &&OrganizationTruth| untold && is_named(&resources, &found.record.id);
     let there: Vec<_> = truth.organizations.iter().filter(others).filter(|found| !told(found)).collect();
     if there.len() != resources.len() + expected.retained {
         let names: Vec<_> = there.iter().map(|found| (&found.record.name, &found.record.id)).collect();
@@ -54,7 +54,7 @@ pub(crate) fn check(world: &World, expected: Expected) -> Result<(), String> {
 }
 
 /// Whether a condition of a resource names it as what may be its twin.
-fn is_named(resources: &[Value], id: &str) -> bool {
+pub(crate) fn is_named(resources: &[Value], id: &str) -> bool {
     let says = |resource: &Value| {
         let conditions = resource["status"]["conditions"].as_array().into_iter().flatten();
         let mut said = conditions.filter(|condition| condition["type"] == "LeftBehind");

@@ -30,6 +30,7 @@ pub(crate) fn begin(world: &mut World, scenario: &Scenario, plan: &Plan, tamperi
         let (api, wire, agenda, time) =
             (world.api.clone(), world.wire.clone(), world.agenda.clone(), world.time.clone());
         let (plan, cluster, platform) = (plan.clone(), tampering.cluster.clone(), tampering.platform.clone());
+        let forgotten = world.twins.as_ref().map(|twins| twins.forgotten.clone()).unwrap_or_default();
         let files = world.path().to_owned();
         move || {
             wire.play(&plan.script);
@@ -59,6 +60,16 @@ pub(crate) fn begin(world: &mut World, scenario: &Scenario, plan: &Plan, tamperi
                     Event::Cluster(Point::Request(at), _) => {
                         let cluster = Arc::clone(&cluster);
                         wire.at(at, move || put(&cluster, api.snapshot()));
+                    }
+                    Event::SetBack(to, at, back) => {
+                        let (before, now, forgotten) = (Slot::default(), api.clone(), forgotten.clone());
+                        let kept = Arc::clone(&before);
+                        wire.at(to, move || put(&kept, api.snapshot()));
+                        wire.at(at, move || {
+                            forgotten.note(&now);
+                            let snapshot = before.lock().unwrap_or_else(PoisonError::into_inner).take();
+                            set_back(&now, &snapshot.expect("a snapshot"), back);
+                        });
                     }
                     Event::Platform(Point::Request(at)) => {
                         let (platform, files): (_, PathBuf) = (Arc::clone(&platform), files.clone());
@@ -93,6 +104,10 @@ fn gone(api: &Api) {
     }));
     api.compact();
     api.cut_watches();
+}
+
+fn set_back(api: &Api, snapshot: &Snapshot, back: bool) {
+    if back { api.restore_back(snapshot) } else { api.restore(snapshot) }
 }
 
 type Slot<T> = Arc<Mutex<Option<T>>>;
@@ -174,7 +189,7 @@ impl Tampering {
                 world.was_restored = true;
                 let slot = self.cluster.lock().unwrap_or_else(PoisonError::into_inner);
                 let snapshot = slot.as_ref().expect("a snapshot");
-                if *back { world.api.restore_back(snapshot) } else { world.api.restore(snapshot) }
+                set_back(&world.api, snapshot, *back);
             }
             Event::Platform(_) => {
                 let slot = self.platform.lock().unwrap_or_else(PoisonError::into_inner);

@@ -48,7 +48,7 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
     // Made again before its new id was recorded, or restored under another id. What is there beside it is no more than its
     // twin, or what a former resource of this name let go, as long as it may only be hidden.
     let is_hidden = facts.made_at.is_some() && facts.may_be_invisible(now);
-    let is_twin = |found: &&Candidate<C>| matches!(found.ownership, Ownership::OurAttempt(_)) && !facts.is_gone(now);
+    let is_twin = |found: &&Candidate<C>| found.ownership.is_made() && !facts.is_gone(now);
     if let Some(candidate) = marked(facts).filter(|found| !is_hidden && !is_twin(found)) {
         return Identity::Is(candidate, How::Known);
     }
@@ -91,8 +91,7 @@ fn vanished<'a, C>(facts: &'a Facts<C>, id: &str, now: Timestamp) -> Identity<'a
 /// former resource of this name was let go while the platform was down.
 fn marked<C>(facts: &Facts<C>) -> Option<&Candidate<C>> {
     let meant = |candidate: &&Candidate<C>| facts.policy.external_id.as_ref().is_none_or(|id| *id == candidate.id);
-    let is_ours = |found: &&Candidate<C>| matches!(found.ownership, Ownership::Ours | Ownership::OurAttempt(_));
-    facts.candidates.iter().find(|candidate| is_ours(candidate) && meant(candidate))
+    facts.candidates.iter().find(|candidate| candidate.ownership.is_ours() && meant(candidate))
 }
 
 fn unrecorded<C>(facts: &Facts<C>, creation: How, now: Timestamp) -> Identity<'_, C> {

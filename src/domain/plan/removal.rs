@@ -184,7 +184,7 @@ fn stands<C>(facts: &Facts<C>) -> Option<&str> {
 }
 
 fn is_marked<C>(candidate: &Candidate<C>) -> bool {
-    matches!(candidate.ownership, Ownership::Ours | Ownership::OurAttempt(_))
+    candidate.ownership.is_ours()
 }
 
 /// By its mark, or by the recorded id where nobody else's mark is on it. What was taken over and keeps the mark of the

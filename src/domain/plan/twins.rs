@@ -1,10 +1,11 @@
 //! What a creation made beside the object that it was for: the request was carried out twice, or reached the platform only
 //! after another attempt had taken its place.
 //!
-//! A twin is removed only where the platform proves it: both it and the object that status records carry the mark that an
-//! attempt of this very resource left. What was ever in use is no twin: the object that status records stays, and what it
-//! recorded before belongs to attempts that are given up. Where there are no marks, nobody can tell a twin from a stranger's
-//! object of that name, so it is named and left alone.
+//! A twin is removed only where the platform proves it: both it and the object that status records carry the mark of an
+//! attempt of this very resource that status records. What was ever in use is no twin: the object that status records stays,
+//! what it recorded before belongs to attempts that are given up, and what it recorded before the cluster was set back
+//! belongs to an attempt that it does not know. Such a one is named and left alone, and where there are no marks so is
+//! everything, because nobody can tell a twin from a stranger's object of that name.
 
 use super::{Candidate, Facts, Step};
 use crate::domain::entity::Kind;
@@ -22,7 +23,7 @@ pub(super) fn twins<C>(facts: &Facts<C>, found: &Candidate<C>, steps: &mut Vec<S
             Ownership::OurAttempt(n) if proved && (facts.given_up + 1..=facts.attempt).contains(&n) => {
                 steps.push(Step::RemoveTwin { id: other.id.clone(), of: found.id.clone() });
             }
-            Ownership::OurAttempt(_) => left_behind.push(other.id.clone()),
+            Ownership::OurAttempt(_) | Ownership::OurForgotten => left_behind.push(other.id.clone()),
             // One that was taken over has no twin: what has its name was there before.
             Ownership::Unmarked if !facts.powers.marks && facts.attempt > 0 => left_behind.push(other.id.clone()),
             _ => {}

@@ -1,12 +1,18 @@
 //! Clusters and platforms that are restored from a backup, or emptied.
 
 use super::Stage;
-use super::events::{Numbered, carry_some};
+use super::events::{Numbered, carry, carry_some};
 use crate::event::{Event, Point};
 use crate::plan::Plan;
+use crate::sim::fault::Fault;
+use crate::sim::platform::Kind;
 
 /// How many plans are carried out.
 const COUNT: usize = 350;
+/// How many of them set the cluster back while the platform may not show yet what was made.
+const UNSEEN: usize = 150;
+/// How many seconds later the platform shows it.
+const LATE: [u64; 2] = [30, 60];
 
 /// The cluster or the platform is as it was before the deed, or at each request of it, the operator beginning anew or not.
 pub(crate) fn restores(stage: &Stage) -> bool {
@@ -27,5 +33,34 @@ pub(crate) fn restores(stage: &Stage) -> bool {
             all.push((scenario, Plan { script: Vec::new(), events: vec![event, Event::Restart] }));
         }
     }
-    carry_some(stage, "restores", all, COUNT).1
+    carry_some(stage, "restores", all, COUNT).1 & set_back(stage)
+}
+
+/// Each organisation is made, and the cluster is set back from each request to each one before, on platforms that show late
+/// what was made. The operator goes on where revisions do too; where they go back, what reads it has to begin anew.
+fn set_back(stage: &Stage) -> bool {
+    let made = stage
+        .scenarios
+        .iter()
+        .enumerate()
+        .filter(|(_, (scenario, _))| scenario.platform != Kind::Embedded && scenario.name == "organization-create");
+    let undisturbed: Vec<Numbered> = made
+        .flat_map(|(at, _)| LATE.map(|late| (at, Plan { script: Vec::new(), events: vec![Event::Late(late)] })))
+        .collect();
+    if undisturbed.is_empty() {
+        return true;
+    }
+    let (outcomes, good) = carry(stage, "restores (late, undisturbed)", &undisturbed);
+    let mut all = Vec::new();
+    for ((scenario, plan), outcome) in undisturbed.iter().zip(&outcomes) {
+        for (to, at) in (0..outcome.first).flat_map(|at| (0..at).map(move |to| (to, at))) {
+            for (script, back) in [(vec![(at, Fault::CrashBefore)], true), (vec![], false)] {
+                let events = [plan.events.clone(), vec![Event::SetBack(to, at, back)]].concat();
+                all.push((*scenario, Plan { script, events }));
+            }
+        }
+    }
+    let (outcomes, passed) = carry_some(stage, "restores (set back)", all, UNSEEN);
+    println!("crash: restores: twins met in {} plans", outcomes.iter().filter(|outcome| outcome.twins > 0).count());
+    good && passed
 }

@@ -164,6 +164,11 @@ impl World {
         Kept { cluster: self.api.snapshot(), files: self.files, time }
     }
 
+    /// Whether the cluster was set back before all was settled.
+    pub(crate) fn was_set_back(&self) -> bool {
+        self.twins.as_ref().is_some_and(|twins| twins.was_set_back)
+    }
+
     /// Lets the directory's files go. The server's thread is the next world's too.
     pub(crate) fn close(&self) {
         let directory = self.directory.clone();
