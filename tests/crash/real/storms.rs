@@ -11,9 +11,9 @@ use crate::sim::platform::Kind;
 use crate::sim::server::Server;
 use crate::sim::time::Time;
 
-/// How many storms there are, and how many of them delete namespaces.
-const STORMS: usize = 300;
-const NAMESPACES: usize = 100;
+/// How many storms there are, and at night; every third deletes namespaces.
+const STORMS: usize = 100;
+const STORMS_AT_NIGHT: usize = 300;
 /// How many delete definitions, and at night.
 const DEFINITIONS: usize = 12;
 const AT_NIGHT: usize = 100;
@@ -39,8 +39,9 @@ fn of_definitions(gusts: &[Gust]) -> bool {
 
 /// On the server that all share.
 pub(crate) fn family() -> bool {
-    let mut storms = drawn(NAMESPACES, of_namespaces);
-    storms.extend(drawn(STORMS - NAMESPACES, |gusts| !of_namespaces(gusts)));
+    let count = if std::env::var_os(NIGHTLY).is_some() { STORMS_AT_NIGHT } else { STORMS };
+    let mut storms = drawn(count / 3, of_namespaces);
+    storms.extend(drawn(count - count / 3, |gusts| !of_namespaces(gusts)));
     carry_out_at_once("real-storms", AT_ONCE, &storms, |server, (platform, seed)| {
         blow(server, "storms", Part::new(Plane::shared()), &shore(*platform), *seed, false)
     })
