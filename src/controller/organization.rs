@@ -216,11 +216,7 @@ impl Managed for Organization {
                 passphrase: values.get(key::PASSPHRASE).cloned(),
             })
         });
-        let imported = desired.content.imported.as_ref().map(|imported| KeyPairValue {
-            private_pem: imported.value.private_pem.clone(),
-            public_pem: imported.value.public_pem.clone(),
-            passphrase: imported.value.passphrase.clone(),
-        });
+        let imported = desired.content.imported.as_ref().map(|imported| imported.value.clone());
         let password = || -> Option<SecretString> {
             of(|content| matches!(content, SlotContent::Password { .. }))?.get(key::PASSWORD).cloned()
         };

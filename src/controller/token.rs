@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::{Resource, ResourceExt};
 
 use super::account;
@@ -295,8 +295,8 @@ fn is_settled(user: Option<&User>) -> Result<(), Stop> {
 
 /// Whether that condition is True.
 fn says(user: &User, condition: &str) -> bool {
-    let conditions = user.status.as_ref().map(|status| status.conditions()).unwrap_or_default();
-    conditions.iter().any(|found| found.type_ == condition && found.status == "True")
+    let is = |found: &Condition| found.type_ == condition && found.status == "True";
+    user.status.as_ref().is_some_and(|status| status.conditions().iter().any(is))
 }
 
 /// Refuses to forget a token whose user lives on while the User stands for another one now.

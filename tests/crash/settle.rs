@@ -9,7 +9,7 @@ use crate::moment;
 use crate::oracle;
 use crate::sim::operator::End;
 use crate::sim::wire::Side;
-use crate::sim::{Wanted, World};
+use crate::sim::{ANEW, LeftBehind, Wanted, World};
 
 /// How long nothing is written before it counts as quiet: two looks at everything.
 const QUIET: Duration = Duration::from_secs(130);
@@ -198,7 +198,7 @@ pub(crate) fn answer(world: &mut World) {
             }
             // What the platform cannot delete is let go.
             "LeftBehind" => {
-                if world.removes {
+                if world.left_behind == LeftBehind::IsRemoved {
                     oracle::remove(world, &object);
                 }
                 object["spec"]["deletionPolicy"] = json!("Retain");
@@ -221,8 +221,7 @@ pub(crate) fn answer(world: &mut World) {
                 again["metadata"] = json!({ "name": name, "namespace": namespace });
                 again["status"] = object["metadata"]["uid"].clone();
                 world.again.push(again);
-                world.asked.push(format!("User {reason}"));
-                world.is_anew = true;
+                world.asked.push(format!("{ANEW} {reason}"));
                 continue;
             }
             _ => continue,

@@ -68,7 +68,7 @@ pub struct NewAdmin {
 }
 
 /// A key pair as it lies in a Secret.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KeyPairValue {
     /// Encrypted private key, PEM.
     pub private_pem: SecretString,

@@ -21,7 +21,7 @@ use crate::sim::server::Server;
 use crate::sim::stop::Stop;
 use crate::sim::weather::Weather;
 use crate::sim::wire::Wire;
-use crate::sim::{Kept, World};
+use crate::sim::{Kept, LeftBehind, World};
 
 /// How many storms there are on each platform, and at night.
 const STORMS: u64 = 75;
@@ -161,7 +161,7 @@ impl<'a> Storm<'a> {
     }
 
     fn carry_out(&mut self, world: &mut World) -> Result<(), String> {
-        world.removes = true;
+        world.left_behind = LeftBehind::IsRemoved;
         let mut operator = self.start(world);
         for (gust, request, applied, limit) in self.gusts.clone() {
             let stop = if applied { Stop::Applied } else { Stop::Hold };

@@ -55,6 +55,17 @@ pub(crate) enum Wanted {
 /// What is done in a world.
 pub(crate) type Then = Box<dyn FnOnce(&mut World)>;
 
+/// How it is told that a person made a User anew, because no other key could be had for the one that was there.
+pub(crate) const ANEW: &str = "User made anew:";
+
+/// What a person does with what is left behind, before letting its resource go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LeftBehind {
+    Stays,
+    /// It is removed on the platform, as the message says.
+    IsRemoved,
+}
+
 /// A world in which operators live and die.
 pub(crate) struct World {
     pub(crate) time: Time,
@@ -67,14 +78,12 @@ pub(crate) struct World {
     pub(crate) metrics: String,
     /// What a person was asked to decide, by kind and reason.
     pub(crate) asked: Vec<String>,
-    /// A person who lets something go removes it on the platform first, as its message says.
-    pub(crate) removes: bool,
+    /// What a person does with what is left behind.
+    pub(crate) left_behind: LeftBehind,
     /// What a person deleted in order to make it again.
     pub(crate) again: Vec<serde_json::Value>,
     /// How many numbered requests had been made when something changed last.
     pub(crate) busy: usize,
-    /// A person made a User anew, because no other key could be had for the one that was there.
-    pub(crate) is_anew: bool,
     /// What happens by itself while an operator lives.
     pub(crate) agenda: Agenda,
     /// What is done, one after the other, each when all has come to rest, while the same operator lives on.
@@ -142,8 +151,7 @@ impl World {
             asked: Vec::new(),
             again: Vec::new(),
             busy: 0,
-            is_anew: false,
-            removes: false,
+            left_behind: LeftBehind::Stays,
             agenda: Agenda::default(),
             then: VecDeque::new(),
             wanted: Wanted::Ready,
@@ -203,7 +211,7 @@ impl World {
 
     /// Something changed; what is asked after the last change only looks. What a person makes anew is another scenario's.
     pub(crate) fn changed(&mut self) {
-        if !self.is_anew {
+        if !self.asked.iter().any(|asked| asked.starts_with(ANEW)) {
             self.busy = self.wire.seen();
         }
     }
@@ -212,7 +220,7 @@ impl World {
     pub(crate) fn forget_what_was_asked(&mut self) {
         self.wire = Wire::default();
         self.platforms.guard.wire = self.wire.clone();
-        (self.busy, self.is_anew, self.asked) = (0, false, Vec::new());
+        (self.busy, self.asked) = (0, Vec::new());
     }
 
     /// Where the platform's files are, and a copy of them as they are now.
