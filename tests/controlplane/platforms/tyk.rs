@@ -127,8 +127,11 @@ async fn what_the_example_makes_works() {
         ["id", "owner_name", "cname", "cname_enabled"].map(|member| organization[member].clone()),
         [json!(id), json!("Jively"), json!("jive.ly"), json!(true)]
     );
-    let uid = cluster.get("Organization", "jively").await.unwrap()["metadata"]["uid"].as_str().unwrap().to_owned();
-    let mark = format!("test/{}/jively#{uid}/1", cluster.namespace());
+    let resource = cluster.get("Organization", "jively").await.unwrap();
+    let [uid, attempt] = [&resource["metadata"]["uid"], &resource["status"]["attemptMarks"][0]];
+    let [uid, attempt] = [uid, attempt].map(|value| value.as_str().unwrap());
+    assert!(attempt.starts_with("1.") && attempt.len() == "1.".len() + 16, "{attempt}");
+    let mark = format!("test/{}/jively#{uid}/{attempt}", cluster.namespace());
     assert_eq!(organization["org_options_meta"]["org-operator.dev/owner"], mark.as_str());
 
     let conf = cluster.secret("tyk-operator-conf").await.unwrap();
