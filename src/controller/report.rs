@@ -242,8 +242,7 @@ fn delay(context: &Context, uid: &str, requeue: Requeue, waiting_since: Option<T
         Requeue::Resync => real(context.backoff.jitter(context.settings.resync)),
         // A moment late rather than early: the next pass would only wait again.
         Requeue::Within(at_most) => real(context.backoff.jitter(context.settings.resync).min(at_most + MOMENT)),
-        // What is looked at anyway is not looked at less often for having failed.
-        Requeue::Backoff => context.backoff.next(uid).min(real(context.backoff.jitter(context.settings.resync))),
+        Requeue::Backoff => context.backoff.next(uid),
         Requeue::NotBefore(after) => context.backoff.jitter(after.max(context.backoff.next(uid))),
         Requeue::After(after) => real(context.backoff.jitter(after)),
         Requeue::Poll => context.backoff.jitter(poll(waiting_since, context.now())),

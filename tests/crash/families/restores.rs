@@ -36,14 +36,14 @@ pub(crate) fn restores(stage: &Stage) -> bool {
     carry_some(stage, "restores", all, COUNT).1 & set_back(stage)
 }
 
-/// Each organisation is made, and the cluster is set back from each request to each one before, on platforms that show late
+/// The organisation on Tyk is made, and the cluster is set back from each request to each one before, where it shows late
 /// what was made. The operator goes on where revisions do too; where they go back, what reads it has to begin anew.
 fn set_back(stage: &Stage) -> bool {
     let made = stage
         .scenarios
         .iter()
         .enumerate()
-        .filter(|(_, (scenario, _))| scenario.platform != Kind::Embedded && scenario.name == "organization-create");
+        .filter(|(_, (scenario, _))| scenario.platform == Kind::Tyk && scenario.name == "organization-create");
     let undisturbed: Vec<Numbered> = made
         .flat_map(|(at, _)| LATE.map(|late| (at, Plan { script: Vec::new(), events: vec![Event::Late(late)] })))
         .collect();
